@@ -1,0 +1,1 @@
+"""From whatever a user has to named columns of rows: read, checked, labelled and split."""

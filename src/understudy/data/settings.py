@@ -1,0 +1,41 @@
+"""What a recipe says of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from understudy.errors import RequestError
+
+Source = Any
+"""A path, `sklearn:NAME` or `hub:OWNER/NAME` in a file; in Python also arrays, (x, y), a loader."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the rows come from, and which of them serve for what."""
+
+    train: Source
+    unlabelled: Source = None
+    """Rows without labels: the teacher labels them."""
+    validation: Source = None
+    test: Source = None
+    """Split off train, stratified, where missing."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Which column is which, such as {image: file, label: kind}; inferred where missing."""
+    classes: tuple[str, ...] | None = None
+    """The names of the classes in the order of the teacher's outputs; sorted where missing."""
+    slices: tuple[str, ...] = ()
+    """Columns to report quality by."""
+    image_size: tuple[int, int] | None = None
+    """Height and width in pixels to bring every image to; their own where they agree."""
+    test_share: float = 0.2
+    validation_share: float = 0.1
+    split_seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("test_share", "validation_share"):
+            share = getattr(self, name)
+            if not 0 < share < 1:
+                raise RequestError(f"data.{name} is {share}; it must lie between 0 and 1")

@@ -1,0 +1,48 @@
+"""The rival that draws straight lines: logistic regression on standardised pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PENALTY = 0.01
+"""Weight of the squared coefficients beside the mean log-loss of a row."""
+STEPS = 30
+"""L-BFGS steps; on 10,000 MNIST digits 100 steps gain 0.1 points and cost three times as much."""
+UNSEEN_LOGIT = -30.0
+"""For classes that the training rows lack."""
+
+
+def train_linear(
+    features: NDArray[np.float32], labels: NDArray[np.int64], classes: int, seed: int
+) -> Mapping[str, NDArray[Any]]:
+    """Multinomial logistic regression on standardised features. Shapes: [N, F], [N] -> arrays."""
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    mean, scale = features.mean(axis=0), features.std(axis=0)
+    scale[scale == 0] = 1.0
+    model = LogisticRegression(C=1.0 / (PENALTY * len(labels)), max_iter=STEPS, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # stopped early on purpose
+        model.fit((features - mean) / scale, labels)
+    binary = len(model.classes_) == 2  # scikit-learn then keeps the second class's logit alone
+    known = model.classes_[1:] if binary else model.classes_
+    weight = np.zeros((features.shape[1], classes), dtype=np.float32)
+    bias = np.full(classes, UNSEEN_LOGIT, dtype=np.float32)
+    bias[model.classes_] = 0.0
+    weight[:, known], bias[known] = model.coef_.T, model.intercept_
+    return {"mean": mean, "scale": scale, "weight": weight, "bias": bias}
+
+
+def answer_linear(
+    arrays: Mapping[str, NDArray[Any]], features: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Shapes: features [B, F] -> logits [B, C]."""
+    standard = (features - arrays["mean"]) / arrays["scale"]
+    return np.asarray(standard @ arrays["weight"] + arrays["bias"], dtype=np.float32)

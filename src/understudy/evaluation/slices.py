@@ -1,0 +1,51 @@
+"""Quality by group of rows: who lost when the model became small."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.evaluation.predictor import Answers
+from understudy.evaluation.quality import METRICS, margins
+
+SMALL_BELOW = 30
+"""Slices of fewer rows are shown and marked as small: their figures say little."""
+SHOWN = ("teacher", "control", "student")
+
+
+def slices(
+    columns: Mapping[str, Sequence[Any]],
+    answers: Mapping[str, Answers],
+    labels: NDArray[np.int64],
+    classes: int,
+    metric: str,
+) -> list[dict[str, Any]]:
+    """The metric of teacher, control and student for each value of each column, largest first.
+
+    Shapes: every column [N], labels [N]. A missing value is a group of its own, None.
+    """
+    found = []
+    for column, values in columns.items():
+        groups = _members(values)
+        for value, rows in sorted(groups.items(), key=lambda group: -len(group[1])):
+            figures: dict[str, float | None] = dict.fromkeys(SHOWN)
+            for name in figures.keys() & answers.keys():
+                counts = margins(answers[name].classes[rows], labels[rows], classes)
+                figures[name] = float(METRICS[metric](counts))
+            head = {"column": column, "value": value, "rows": len(rows)}
+            found.append({**head, **figures, "small": len(rows) < SMALL_BELOW})
+    return found
+
+
+def _members(values: Sequence[Any]) -> dict[Any, NDArray[np.int64]]:
+    """The rows of each value, in order of first appearance."""
+    groups: dict[Any, list[int]] = {}
+    for row, value in enumerate(np.asarray(values, dtype=object).tolist()):
+        plain = value.item() if isinstance(value, np.generic) else value
+        missing = isinstance(plain, float) and math.isnan(plain)
+        groups.setdefault(None if missing else plain, []).append(row)
+    return {value: np.asarray(rows) for value, rows in groups.items()}

@@ -1,0 +1,209 @@
+"""Export to ONNX: the network, its preprocessing and its labels in one file, plus how to use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from understudy.errors import RequestError
+from understudy.files import replace_atomically, write_atomically, write_json
+from understudy.tasks.folders import ModelFacts
+
+if TYPE_CHECKING:
+    from torch import nn
+
+MODEL = "model.onnx"
+OPSET = 20
+TOLERANCE = 1e-3
+"""The largest difference of a logit, over the largest logit of the rows, that parity allows."""
+
+USAGE = '''\
+"""Use the model without Understudy: needs numpy, onnxruntime and pillow."""
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+here = Path(__file__).parent
+facts = json.loads((here / "labels.json").read_text())
+height, width, channels = facts["shape"]
+image = Image.open(sys.argv[1]).convert("L" if channels == 1 else "RGB").resize((width, height))
+pixels = np.asarray(image, dtype=facts["dtype"]).reshape(1, height, width, channels)
+session = onnxruntime.InferenceSession(here / "model.onnx")
+(logits,) = session.run(["logits"], {"image": pixels})
+probabilities = np.exp(logits[0] - logits[0].max())
+probabilities /= probabilities.sum()
+best = int(probabilities.argmax())
+print(facts["classes"][best], round(float(probabilities[best]), 4))
+'''
+
+
+def export(network: nn.Module, facts: ModelFacts, example: Mapping[str, Any], folder: Path) -> None:
+    """Write `model.onnx` (any batch size), `labels.json` and `use.py` into the folder.
+
+    `network` reads stored inputs; `example` holds at least two rows of them. The graph carries no
+    path of this machine. Raises: RequestError where torch cannot export the network.
+    """
+    import torch
+
+    dynamic = ({0: torch.export.Dim("batch")},) * len(example)
+    inputs = tuple(torch.from_numpy(np.ascontiguousarray(value[:2])) for value in example.values())
+
+    def write(path: Path) -> None:
+        with _quiet_exporter():
+            torch.onnx.export(
+                network.eval(),
+                inputs,
+                str(path),
+                dynamo=True,
+                opset_version=OPSET,
+                external_data=False,
+                verbose=False,
+                input_names=list(example),
+                output_names=["logits"],
+                dynamic_shapes=dynamic,
+            )
+        _clean(path, facts)
+
+    try:
+        replace_atomically(folder / MODEL, write)
+    except torch.onnx.errors.OnnxExporterError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise RequestError(
+            f"the student cannot be exported to ONNX: {reason}; leave 'onnx' out of export, or "
+            "write its forward without Python control flow that depends on values"
+        ) from error
+    write_json(
+        folder / "labels.json",
+        {
+            "task": facts.task,
+            "classes": list(facts.classes),
+            "shape": list(facts.form["shape"]),
+            "dtype": facts.form["dtype"],
+            "input": "image: [batch, height, width, channels], pixels as stored; "
+            "normalisation is inside the graph",
+            "output": "logits: [batch, classes]",
+        },
+    )
+    write_atomically(folder / "use.py", USAGE)
+
+
+def _clean(path: Path, facts: ModelFacts) -> None:
+    """Drop stack traces, which name files of this machine; put the labels into the file."""
+    import onnx
+
+    model = onnx.load(path)
+    graph = model.graph
+    parts = [graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]
+    for function in model.functions:
+        parts += [function, *function.node, *function.value_info]
+    for part in parts:
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
+    model.ClearField("doc_string")
+    model.ClearField("metadata_props")
+    for name, value in {"task": facts.task, "classes": json.dumps(list(facts.classes))}.items():
+        model.metadata_props.add(key=name, value=value)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _quiet_exporter() -> Any:
+    """The exporter prints progress and warns of its own deprecations; neither concerns a user."""
+    import contextlib
+    import io
+    import logging
+    import warnings
+
+    stack = contextlib.ExitStack()
+    stack.enter_context(warnings.catch_warnings())
+    warnings.simplefilter("ignore")
+    stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+    for name in ("torch.onnx", "onnxscript", "onnx_ir"):
+        logger = logging.getLogger(name)
+        stack.callback(logger.setLevel, logger.level)
+        logger.setLevel(logging.ERROR)
+    return stack
+
+
+class OnnxPredictor:
+    """The artefact, loaded by the runtime that the user will use.
+
+    Shapes: image [B, H, W, C] -> logits [B, classes] float32.
+    """
+
+    def __init__(self, name: str, folder: Path, threads: int = 1) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        self.name = name
+        self.folder = folder
+        try:
+            self.session = onnxruntime.InferenceSession(
+                str(folder / MODEL), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's own classes differ from release to release
+            raise RequestError(
+                f"'{folder / MODEL}' cannot be loaded by onnxruntime: {error}"
+            ) from error
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the model file."""
+        return (self.folder / MODEL).stat().st_size
+
+    def predict(self, inputs: Mapping[str, Any]) -> Any:
+        """The logits of a batch of stored inputs."""
+        return self.session.run(["logits"], dict(inputs))[0]
+
+
+def load(folder: Path) -> OnnxPredictor:
+    """The artefact in a folder."""
+    return OnnxPredictor(folder.name, folder)
+
+
+def write(
+    network: nn.Module, facts: ModelFacts, rows: Mapping[str, Any], folder: Path
+) -> dict[str, Any]:
+    """Export, load the artefact back, and hold it against the network on real rows.
+
+    Raises: RequestError where it cannot be exported, or differs.
+    """
+    export(network, facts, rows, folder)
+    artefact = load(folder)
+    return {"parity": parity(network, artefact, rows), "bytes": artefact.bytes}
+
+
+def parity(network: nn.Module, artefact: OnnxPredictor, rows: Mapping[str, Any]) -> float:
+    """Hold the artefact against the torch student on real rows, alone and in a batch.
+
+    Returns the largest difference of a logit over the largest logit.
+    Raises: RequestError where it is above the tolerance: the artefact is not the student.
+    """
+    import torch
+
+    with torch.inference_mode():
+        wanted = network.eval()(*(torch.from_numpy(value) for value in rows.values())).numpy()
+    batch = artefact.predict(rows)
+    alone = artefact.predict({name: value[:1] for name, value in rows.items()})
+    scale = max(1.0, float(np.abs(wanted).max()))
+    worst = (
+        max(float(np.abs(batch - wanted).max()), float(np.abs(alone - wanted[:1]).max())) / scale
+    )
+    if not worst <= TOLERANCE:
+        raise RequestError(
+            f"the ONNX artefact differs from the student by {worst:.2g} of the largest logit "
+            f"(allowed: {TOLERANCE:.0e}); it is not shipped. Please report the student's layers"
+        )
+    return worst

@@ -1,0 +1,36 @@
+"""From what stands on the command line to a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from understudy.errors import RequestError
+
+if TYPE_CHECKING:
+    from understudy.recipe.schema import Recipe
+
+
+def asked(
+    name: str, overrides: Sequence[str], teacher: str | None, student: str | None
+) -> tuple[Recipe, Path, str]:
+    """The recipe, the folder where its relative paths begin, and a name for the run.
+
+    `name` is a recipe file, a bundled example, or data with a `teacher` beside it.
+    Raises: RequestError where it is none of them, or the recipe is wrong.
+    """
+    from understudy.recipe.bundled import find
+    from understudy.recipe.looking import propose
+    from understudy.recipe.reading import read_recipe, read_text
+
+    more = [f"student={student}"] if student else []
+    if teacher is not None and not name.endswith((".yaml", ".yml")):
+        text = propose(name, teacher)
+        title = Path(name.partition(":")[2] or name).stem
+        return read_text(text, [*more, *overrides], where=f"recipe for {name}"), Path(), title
+    path = find(name)
+    more += [f"teacher={teacher}"] if teacher else []
+    if not path.is_file():
+        raise RequestError(f"'{name}' is a folder; to distil data, say --teacher as well")
+    return read_recipe(path, [*more, *overrides]), path.parent, path.stem

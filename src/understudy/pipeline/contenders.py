@@ -1,0 +1,91 @@
+"""The models of a run, ready to be scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from understudy.errors import RequestError
+from understudy.evaluation import rivals
+from understudy.evaluation.memory import Stored as StoredModel
+from understudy.evaluation.networks import TeacherPredictor
+from understudy.evaluation.scorecard import Facts
+from understudy.export import exporter
+from understudy.pipeline.scoring import Contender, TestRows
+
+if TYPE_CHECKING:
+    from understudy.pipeline.distilling import Production
+
+
+def contenders(
+    production: Production, rival_names: Iterable[str], exports: Iterable[str]
+) -> dict[str, Contender]:
+    """Teacher, control, student, rivals and artefacts, each loaded from where it was saved."""
+    names = ("control", "student") if production.recipe.control else ("student",)
+    models = {"teacher": _teacher(production)}
+    models |= {name: _network(production, name) for name in names}
+    for name in rival_names:
+        folder = production.workspace.checkpoint(name)
+        rival = rivals.load(folder)
+        facts = Facts(rival.parameters, rival.bytes)
+        models[name] = Contender(rival, facts, StoredModel(folder, "rival"))
+    for name in exports:
+        folder = production.workspace.out / "export" / name
+        artefact = exporter(name).load(folder)
+        facts = Facts(production.student.parameters, artefact.bytes)
+        models[name] = Contender(artefact, facts, StoredModel(folder, name))
+    return models
+
+
+def test_rows(production: Production) -> TestRows:
+    """The test rows that the run set aside."""
+    prepared = production.prepared
+    rows = prepared.splits["test"]
+    return TestRows(
+        inputs=prepared.inputs(rows, production.task.inputs),
+        labels=prepared.labels[rows],
+        numbers=prepared.source_rows("test"),
+        classes=prepared.facts.classes,
+        slices=prepared.facts.slices,
+    )
+
+
+def new_rows(production: Production, data: Any) -> tuple[TestRows, str]:
+    """Labelled rows from another source, for the models of this run, and a key for them."""
+    from understudy.data import labels, sources
+
+    settings = production.recipe.data
+    rows = sources.read(data)
+    columns = sources.choose_columns(rows, ("image", "label"), settings.columns)
+    numbers, classes = labels.encode(
+        rows.columns[columns["label"]], production.prepared.facts.classes
+    )
+    if (numbers < 0).any():
+        raise RequestError(f"{rows.origin}: {(numbers < 0).sum()} rows have no label")
+    inputs = production.task.rows_of(production.prepared.facts.form, rows.columns[columns["image"]])
+    found = TestRows(inputs, numbers, np.arange(len(numbers)), classes)
+    return found, rows.fingerprint[:16]
+
+
+def _teacher(production: Production) -> Contender:
+    found = production.teacher
+    return Contender(
+        TeacherPredictor("teacher", found.teacher),
+        Facts(found.parameters, found.bytes),
+        StoredModel(found.folder, "network") if found.folder else None,
+    )
+
+
+def _network(production: Production, name: str) -> Contender:
+    from understudy.tasks.folders import weight_bytes
+    from understudy.teachers import NetworkTeacher
+
+    folder = production.workspace.out / name
+    made = production.student
+    return Contender(
+        TeacherPredictor(name, NetworkTeacher(production.network(name))),
+        Facts(made.parameters, weight_bytes(folder)),
+        StoredModel(folder, "network") if made.blueprint.kind != "module" else None,
+    )

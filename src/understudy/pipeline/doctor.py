@@ -1,0 +1,75 @@
+"""Look at this machine, and at what a run has stored."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from understudy.errors import DamagedError, RequestError, UnderstudyError
+from understudy.files import cache_folder
+
+NEEDED = ("torch", "transformers", "datasets", "accelerate", "safetensors", "onnx", "onnxruntime")
+ROOM = 2_000_000_000
+"""Free bytes below which a cache is called full."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    found: str
+    good: bool
+
+
+def examine(run: Path | None = None) -> Iterator[Finding]:
+    """What a run needs of this machine, then every stored byte of a run, where one is given."""
+    for name in NEEDED:
+        try:
+            yield Finding(name, metadata.version(name), True)
+        except metadata.PackageNotFoundError:
+            yield Finding(name, f"missing; pip install {name}", False)
+    yield _losses()
+    yield Finding("processor", f"{os.cpu_count()} threads", True)
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(cache).free
+    yield Finding("cache", f"{cache}, {free / 1e9:.1f} GB free", free > ROOM)
+    if run is not None:
+        yield from _stores(run)
+
+
+def _losses() -> Finding:
+    """The textbook example: KL of (.9, .1) from (.5, .5) is 0.5108 one way, 0.3681 the other."""
+    import torch
+
+    from understudy.objectives import forward_kl
+
+    even, odd = torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[0.9, 0.1]]).log()
+    found = float(forward_kl(odd, even))
+    return Finding(
+        "soft labels", f"KL {found:.4f} nats, expected 0.5108", abs(found - 0.5108) < 1e-4
+    )
+
+
+def _stores(run: Path) -> Iterator[Finding]:
+    from understudy.pipeline.running import stores_of
+    from understudy.store import open_store
+
+    try:
+        roots = stores_of(run)
+    except UnderstudyError as error:
+        yield Finding(str(run), str(error), False)
+        return
+    for root in roots:
+        try:
+            damaged = open_store(root).verify()
+        except (RequestError, DamagedError) as error:
+            yield Finding(root, str(error), False)
+            continue
+        state = f"damaged shards: {damaged}; distil again to mend them" if damaged else "whole"
+        yield Finding(root, state, not damaged)

@@ -1,0 +1,80 @@
+"""First step: the rows that a recipe names, checked, split and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from understudy.data import sources
+from understudy.errors import RequestError
+from understudy.files import content_key, locked
+from understudy.tasks import Prepared, Task, open_prepared
+from understudy.tasks.prepared import ROLES
+
+if TYPE_CHECKING:
+    from understudy.data.rows import Rows
+
+    from understudy.data.settings import Data
+    from understudy.pipeline.workspace import Workspace
+
+FORMAT = 1
+"""Of what `prepare` writes; raised when it would write something else for the same rows."""
+
+
+def read_sources(data: Data) -> dict[str, Rows]:
+    """The rows of every role that the recipe gives a source for."""
+    found = {}
+    for role in ROLES:
+        source = getattr(data, role)
+        if source is None:
+            continue
+        try:
+            found[role] = sources.read(source)
+        except RequestError as error:
+            raise RequestError(f"data.{role}: {error}") from error
+        if not len(found[role]):
+            raise RequestError(f"data.{role}: {found[role].origin} holds no rows")
+    return found
+
+
+def rows_key(task: Task, data: Data, rows: Mapping[str, Rows]) -> str:
+    """Equal for equal content and settings, wherever the files lie."""
+    settings = asdict(replace(data, train=None, validation=None, test=None, unlabelled=None))
+    for role in ROLES:
+        settings[role] = rows[role].fingerprint if role in rows else None
+    return content_key({"format": FORMAT, "task": task.name, "data": settings})[:32]
+
+
+def prepare_rows(task: Task, data: Data, workspace: Workspace) -> Prepared:
+    """The prepared rows, from the cache where they are there and whole.
+
+    Raises: RequestError for whatever is wrong with the data.
+    """
+    rows = read_sources(data)
+    folder = workspace.cache / "prepared" / rows_key(task, data, rows)
+
+    def make() -> dict[str, Any]:
+        with locked(folder, f"another process is preparing the same rows in {folder}; wait for it"):
+            prepared = open_prepared(folder) or task.prepare(rows, data, folder)
+            if _repair(prepared, folder):
+                prepared = task.prepare(rows, data, folder)
+        return {"rows": len(prepared), "bytes": prepared.store.bytes}
+
+    workspace.step("rows", folder.name, make)
+    prepared = open_prepared(folder)
+    if prepared is None or _repair(prepared, folder):
+        workspace.checkpoint("rows.json").unlink()
+        return prepare_rows(task, data, workspace)
+    return prepared
+
+
+def _repair(prepared: Prepared, folder: Path) -> bool:
+    """Set damaged shards aside, and say whether there were any: they are then made again."""
+    damaged = prepared.store.verify(again=False)
+    for shard in damaged:
+        prepared.store.set_aside(shard)
+    if damaged:
+        (folder / "facts.json").unlink()
+    return bool(damaged)

@@ -1,0 +1,297 @@
+"""What a user can ask of a recipe, and of a run: the functions behind the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from understudy.errors import RequestError
+from understudy.files import content_key, locked
+from understudy.pipeline.distilling import Production
+from understudy.pipeline.rooting import rooted
+from understudy.pipeline.workspace import Emit, Workspace
+from understudy.recipe.schema import Recipe
+
+if TYPE_CHECKING:
+    from understudy.pipeline.planning import Plan
+
+JUDGED_LATER = ("export", "require", "evaluation", "rivals")
+"""Parts of a recipe that may change in a run folder: nothing that was trained depends on them."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: one folder with everything that one `distill` made."""
+
+    folder: Path
+
+    @property
+    def scorecard(self) -> dict[str, Any]:
+        """Every number of the report."""
+        path = self.folder / "scorecard.json"
+        if not path.is_file():
+            raise RequestError(f"'{self.folder}' is no finished run: it has no scorecard.json")
+        card: dict[str, Any] = json.loads(path.read_text())
+        return card
+
+    @property
+    def verdict(self) -> str:
+        """Ship or do not ship, and why, in one sentence."""
+        sentence: str = self.scorecard["why"]
+        return sentence
+
+    @property
+    def shipped(self) -> bool:
+        """Whether no requirement is broken."""
+        return bool(self.scorecard["verdict"] != "do not ship")
+
+    @property
+    def report(self) -> Path:
+        """The report, one HTML file."""
+        return self.folder / "report.html"
+
+
+def distill(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    root: str | Path = ".",
+    allow_code: bool = False,
+    emit: Emit | None = None,
+) -> Run:
+    """Run a recipe from data to report; what is there already is passed over.
+
+    `root` is where relative paths begin, `emit` is called with every event of the run.
+    Raises: RequestError where the request is wrong; what was computed until then is kept.
+    """
+    from understudy.pipeline.planning import plan_of
+
+    with _production(recipe, out, root, allow_code, emit) as production:
+        production.workspace.emit({"event": "plan", **plan_of(production).record()})
+        _make(production)
+        _score(production)
+        _report(production)
+    return Run(Path(out))
+
+
+def plan(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    root: str | Path = ".",
+    allow_code: bool = False,
+    emit: Emit | None = None,
+) -> Plan:
+    """What `distill` would do, what is there already, and what the rest will take.
+
+    The rows are checked and prepared for it, and kept.
+    """
+    from understudy.pipeline.planning import plan_of
+
+    with _production(recipe, out, root, allow_code, emit) as production:
+        return plan_of(production)
+
+
+def teach(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    root: str | Path = ".",
+    allow_code: bool = False,
+    emit: Emit | None = None,
+) -> dict[str, Any]:
+    """Only ask the teacher; returns where its answers lie and what they take."""
+    with _production(recipe, out, root, allow_code, emit) as production:
+        store = production.store
+        if store is None:
+            raise RequestError("knowledge.mode is 'live': there is nothing to store")
+        return {"root": store.root, "rows": store.rows, "bytes": store.bytes}
+
+
+def evaluate(folder: str | Path, *, allow_code: bool = False, emit: Emit | None = None) -> Run:
+    """Score a finished run again on its test rows, and write scorecard and report anew."""
+    with _of_run(folder, allow_code, emit) as production:
+        production.workspace.checkpoint("score.json").unlink(missing_ok=True)
+        _make(production)
+        _score(production)
+        _report(production)
+    return Run(Path(folder))
+
+
+def evaluate_on(
+    folder: str | Path, data: Any, *, allow_code: bool = False, emit: Emit | None = None
+) -> dict[str, Any]:
+    """Score the models of a run on new labelled data; written to RUN/evaluations/KEY/.
+
+    Raises: RequestError where the data lack labels, or have classes that the run does not know.
+    """
+    from understudy.evaluation import scorecard
+    from understudy.pipeline.contenders import contenders, new_rows
+    from understudy.pipeline.scoring import conclude, score
+
+    with _of_run(folder, allow_code, emit) as production:
+        recipe = production.recipe
+        rows, key = new_rows(production, data)
+        place = Path(folder) / "evaluations" / key
+        place.mkdir(parents=True, exist_ok=True)
+        models = contenders(production, production.rivals(), recipe.export)
+        card, _ = score(
+            models,
+            production.task,
+            rows,
+            recipe.evaluation,
+            folder=place,
+            data={"rows": len(rows.labels), "source": str(data)},
+            knowledge={},
+        )
+        concluded: dict[str, Any] = conclude(card, recipe.require, recipe.export or ("student",))
+        scorecard.write(place / "scorecard.json", concluded)
+    return concluded
+
+
+def stores_of(folder: str | Path) -> list[str]:
+    """The roots of the stores that a run reads: its rows and its knowledge."""
+    with _of_run(folder, False, None) as production:
+        roots = [production.prepared.store.root]
+        return roots if production.asks_live else [*roots, production.knowledge_root]
+
+
+def export(
+    folder: str | Path,
+    formats: tuple[str, ...],
+    *,
+    allow_code: bool = False,
+    emit: Emit | None = None,
+) -> list[Path]:
+    """Export the student of a run in the given formats; returns their folders."""
+    with _of_run(folder, allow_code, emit) as production:
+        for name in formats:
+            production.export(name)
+    return [Path(folder) / "export" / name for name in formats]
+
+
+def report(folder: str | Path) -> Path:
+    """Draw the report of a run again, from the run folder alone."""
+    from understudy.report import write
+
+    from understudy.pipeline.showing import material
+
+    run = Run(Path(folder))
+    run.scorecard  # noqa: B018  (raises where there is none)
+    write(material(run.folder, run.folder.name), run.report)
+    return run.report
+
+
+@contextmanager
+def _production(
+    recipe: Recipe, out: str | Path, root: str | Path, allow_code: bool, emit: Emit | None
+) -> Iterator[Production]:
+    """A run folder that is this recipe's, and held by this process."""
+    folder = Path(out)
+    recipe = rooted(recipe, Path(root))
+    with locked(folder / "checkpoints", f"another process is working in '{folder}'; wait for it"):
+        workspace = Workspace(folder, emit)
+        production = Production(recipe, workspace, allow_code)
+        settled = replace(recipe, task=production.task.name, objective=production.asked_objective)
+        _refuse_other_recipe(folder, settled)
+        yield replace(production, recipe=settled)
+
+
+@contextmanager
+def _of_run(folder: str | Path, allow_code: bool, emit: Emit | None) -> Iterator[Production]:
+    from understudy.recipe.reading import read_recipe
+
+    path = Path(folder) / "recipe.yaml"
+    if not path.is_file():
+        raise RequestError(f"'{folder}' is no run: it has no recipe.yaml")
+    with _production(read_recipe(path), folder, folder, allow_code, emit) as production:
+        yield production
+
+
+def _refuse_other_recipe(folder: Path, recipe: Recipe) -> None:
+    """Write `recipe.yaml`; refuse a folder whose recipe would train another student."""
+    from understudy.recipe.writing import as_mapping, changed, write_recipe
+
+    path = folder / "recipe.yaml"
+    if path.is_file():
+        import yaml
+
+        different = changed(yaml.safe_load(path.read_text()), as_mapping(recipe), JUDGED_LATER)
+        if different:
+            raise RequestError(
+                f"'{folder}' belongs to another recipe: {'; '.join(different[:3])}; "
+                "name another folder with --out, or delete this one"
+            )
+    write_recipe(recipe, path)
+
+
+def _make(production: Production) -> None:
+    """Every step that trains or exports; each is passed over where it was done before."""
+    production.trained("student")
+    if production.recipe.control:
+        production.trained("control")
+    production.rivals()
+    for name in production.recipe.export:
+        production.export(name)
+
+
+def _score(production: Production) -> None:
+    from understudy.evaluation import scorecard
+    from understudy.pipeline.contenders import contenders, test_rows
+    from understudy.pipeline.scoring import conclude, score
+    from understudy.pipeline.showing import keep_material
+
+    workspace, recipe = production.workspace, production.recipe
+    key = content_key([production.score_key(), repr(recipe.evaluation)])
+
+    def make() -> dict[str, Any]:
+        models = contenders(production, production.rivals(), recipe.export)
+        rows = test_rows(production)
+        card, answers = score(
+            models,
+            production.task,
+            rows,
+            recipe.evaluation,
+            folder=workspace.out,
+            data=production.data_facts(),
+            knowledge=production.knowledge_facts(),
+        )
+        keep_material(production, rows, answers, production.curves())
+        return {"card": card}
+
+    card = workspace.step("score", key, make)["card"]
+    shipped = recipe.export or ("student",)
+    concluded = conclude({**card, "timings": workspace.timings}, recipe.require, shipped)
+    scorecard.write(workspace.out / "scorecard.json", concluded)
+    workspace.emit({"event": "verdict", "verdict": concluded["verdict"], "why": concluded["why"]})
+
+
+def _report(production: Production) -> None:
+    path = report(production.workspace.out)
+    production.workspace.emit({"event": "report", "path": str(path)})
+
+
+def compare(folders: list[Path]) -> list[Mapping[str, Any]]:
+    """The student of each run in one row, as its scorecard has it."""
+    rows: list[Mapping[str, Any]] = []
+    for folder in folders:
+        card = Run(folder).scorecard
+        student, versus = card["models"]["student"], card["comparison"]["student"]
+        rows.append(
+            {
+                "run": str(folder),
+                "metric": card["metric"],
+                "quality": student["quality"][card["metric"]],
+                "quality_retained": versus["quality_retained"],
+                "recovered_gap": versus["recovered_gap"],
+                "harmful_flips": versus["harmful_flips"],
+                "bytes": student["bytes"],
+                "latency_ms": student["latency_ms"],
+                "verdict": card["verdict"],
+            }
+        )
+    return rows

@@ -1,0 +1,119 @@
+"""Ask every model on the test rows, time them side by side, and write down what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from understudy.evaluation import predictions, scorecard
+from understudy.evaluation.memory import Stored as StoredModel
+from understudy.evaluation.memory import peak_memory
+from understudy.evaluation.predictor import Predictor, ask, rows_between
+from understudy.evaluation.scorecard import Evidence, Facts
+from understudy.evaluation.speed import measure
+from understudy.requirements import judge, parse, records
+
+if TYPE_CHECKING:
+    from understudy.evaluation.predictor import Answers, Inputs
+    from understudy.recipe.schema import Evaluation
+    from understudy.tasks import Task
+    from understudy.tasks.prepared import IntArray
+
+LOADERS = {
+    "network": "understudy.evaluation.networks:load",
+    "rival": "understudy.evaluation.rivals:load",
+    "onnx": "understudy.export.onnx:load",
+}
+MEMORY_ROWS = 128
+"""Rows in the one batch that peak memory is measured on."""
+TIMED_ROWS = 2048
+"""Rows that speed is measured on, at most."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model that is scored: how it answers, how large it is, and where it lies, if on disk."""
+
+    predictor: Predictor
+    facts: Facts
+    stored: StoredModel | None = None
+
+
+@dataclass(frozen=True)
+class TestRows:
+    """Labelled rows to score on. Shapes: inputs [N, ...] by column, labels [N], numbers [N]."""
+
+    inputs: Inputs
+    labels: IntArray
+    numbers: IntArray
+    """The number of each row in its source."""
+    classes: tuple[str, ...]
+    slices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def score(
+    models: Mapping[str, Contender],
+    task: Task,
+    rows: TestRows,
+    settings: Evaluation,
+    *,
+    folder: Path,
+    data: Mapping[str, Any],
+    knowledge: Mapping[str, Any],
+) -> tuple[dict[str, Any], Mapping[str, Answers]]:
+    """Ask and time all models; writes `predictions.parquet`.
+
+    Returns the scorecard, still without a verdict, and every model's answers.
+    """
+    classes = len(rows.classes)
+    answers = {
+        name: ask(model.predictor, rows.inputs, classes=classes) for name, model in models.items()
+    }
+    speeds = measure(
+        {name: model.predictor for name, model in models.items()},
+        rows_between(rows.inputs, 0, TIMED_ROWS),
+        settings.seconds,
+        settings.threads,
+    )
+    card = scorecard.build(
+        Evidence(
+            task=task.name,
+            classes=rows.classes,
+            labels=rows.labels,
+            answers=answers,
+            facts={name: model.facts for name, model in models.items()},
+            metric=task.metric,
+            speeds=speeds,
+            memories=_memories(models, rows.inputs, folder),
+            slices=rows.slices,
+            data=data,
+            knowledge=knowledge,
+            price_per_hour=settings.price_per_hour,
+            resamples=settings.resamples,
+        )
+    )
+    path = folder / "predictions.parquet"
+    predictions.write(path, rows.numbers, rows.labels, rows.classes, answers)
+    return card, answers
+
+
+def conclude(card: Mapping[str, Any], rules: Sequence[str], shipped: Sequence[str]) -> Any:
+    """The scorecard with its requirements, judged on the models that ship, and its verdict."""
+    results = judge([parse(rule) for rule in rules], card, shipped)
+    return scorecard.conclude(card, records(results))
+
+
+def _memories(
+    models: Mapping[str, Contender], inputs: Inputs, folder: Path
+) -> dict[str, float | None]:
+    from safetensors.numpy import save_file
+
+    rows = folder / ".memory.safetensors"
+    save_file(dict(rows_between(inputs, 0, MEMORY_ROWS)), rows)
+    stored = {name: model.stored for name, model in models.items() if model.stored is not None}
+    try:
+        return peak_memory(stored, rows, MEMORY_ROWS, LOADERS)
+    finally:
+        rows.unlink()

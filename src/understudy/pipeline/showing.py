@@ -1,0 +1,199 @@
+"""What the report shows beyond the scorecard, kept in the run so that it can be drawn again."""
+
+from __future__ import annotations
+
+import base64
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from understudy.evaluation import calibration
+from understudy.files import write_json
+
+if TYPE_CHECKING:
+    from understudy.report import Material
+
+    from understudy.evaluation.predictor import Answers
+    from understudy.pipeline.distilling import Production
+    from understudy.pipeline.scoring import TestRows
+
+MATERIAL = "material.json"
+EXAMPLES_EACH = 12
+
+
+def keep_material(
+    production: Production,
+    rows: TestRows,
+    answers: Mapping[str, Answers],
+    curves: Mapping[str, Any],
+) -> None:
+    """Write `checkpoints/material.json`: curves, reliability, confusion, and rows to look at."""
+    classes = len(rows.classes)
+    right = {name: said.classes == rows.labels for name, said in answers.items()}
+    shown = [name for name in ("teacher", "control", "student") if name in answers]
+    write_json(
+        production.workspace.checkpoint(MATERIAL),
+        {
+            "curves": {name: list(curve) for name, curve in curves.items()},
+            "reliability": {
+                name: [
+                    [point.confidence, point.accuracy, point.rows]
+                    for point in calibration.reliability(answers[name].confidence, right[name])
+                ]
+                for name in shown
+            },
+            "confusion": {
+                name: _confusion(rows.labels, answers[name].classes, classes) for name in shown
+            },
+            "examples": list(_examples(production, rows, answers)),
+            "environment": environment(production.recipe.evaluation.threads),
+        },
+    )
+
+
+def material(folder: Path, title: str) -> Material:
+    """All that the report of a run shows, from the run folder alone."""
+    from understudy.report import Example, Material
+
+    kept = json.loads((folder / "checkpoints" / MATERIAL).read_text())
+    examples = [
+        Example(
+            kind=example["kind"],
+            row=example["row"],
+            label=example["label"],
+            answers={name: (said[0], said[1]) for name, said in example["answers"].items()},
+            picture=base64.b64decode(example["picture"]) if example["picture"] else None,
+            text=None,
+        )
+        for example in kept["examples"]
+    ]
+    usage = folder / "export" / "onnx" / "use.py"
+    return Material(
+        title=title,
+        scorecard=json.loads((folder / "scorecard.json").read_text()),
+        curves=kept["curves"],
+        reliability={
+            name: [(point[0], point[1], point[2]) for point in points]
+            for name, points in kept["reliability"].items()
+        },
+        confusion=kept["confusion"],
+        examples=examples,
+        usage=usage.read_text() if usage.is_file() else PYTHON_USAGE,
+        recipe=(folder / "recipe.yaml").read_text(),
+        environment=kept["environment"],
+    )
+
+
+PYTHON_USAGE = """\
+import understudy
+
+model = understudy.load("RUN")          # the run folder
+print(model.predict(["image.png"]))
+"""
+
+
+def environment(threads: int) -> dict[str, str]:
+    """What the figures were measured on."""
+    import onnxruntime
+    import torch
+
+    from understudy import __version__
+
+    return {
+        "understudy": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "processor": processor(),
+        "threads while timing": str(threads),
+        "threads while training": str(torch.get_num_threads()),
+    }
+
+
+def processor() -> str:
+    """The name of this machine's processor, as the system gives it."""
+    path = Path("/proc/cpuinfo")
+    if path.is_file():
+        for line in path.read_text().splitlines():
+            if line.lower().startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _confusion(labels: Any, answered: Any, classes: int) -> list[list[int]]:
+    counts = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(counts, (labels, answered), 1)
+    found: list[list[int]] = counts.tolist()
+    return found
+
+
+def _examples(
+    production: Production, rows: TestRows, answers: Mapping[str, Answers]
+) -> Iterator[dict[str, Any]]:
+    """The rows a reader should see: what the student broke, mended, copied; doubtful labels."""
+    teacher, student = answers["teacher"].classes, answers["student"].classes
+    labels = rows.labels
+    kinds = {
+        "harmful flip": (teacher == labels) & (student != labels),
+        "helpful flip": (teacher != labels) & (student == labels),
+        "inherited error": (teacher != labels) & (student == teacher),
+    }
+    shown = [name for name in ("teacher", "control", "student") if name in answers]
+    for kind, chosen in kinds.items():
+        for row in np.flatnonzero(chosen)[:EXAMPLES_EACH]:
+            picture = production.task.picture(rows.inputs, int(row))
+            yield {
+                "kind": kind,
+                "row": int(rows.numbers[row]),
+                "label": rows.classes[labels[row]],
+                "answers": {
+                    name: [
+                        rows.classes[answers[name].classes[row]],
+                        float(answers[name].confidence[row]),
+                    ]
+                    for name in shown
+                },
+                "picture": base64.b64encode(picture).decode() if picture else None,
+            }
+    yield from _suspects(production)
+
+
+def _suspects(production: Production) -> Iterator[dict[str, Any]]:
+    """Labelled rows whose label the teacher contradicts with confidence."""
+    for row, said, confidence in suspect_rows(production)[:EXAMPLES_EACH]:
+        prepared = production.prepared
+        inputs = prepared.inputs(np.asarray([row]), production.task.inputs)
+        picture = production.task.picture(inputs, 0)
+        yield {
+            "kind": "suspect label",
+            "row": int(row),
+            "label": prepared.facts.classes[prepared.labels[row]],
+            "answers": {"teacher": [prepared.facts.classes[said], confidence]},
+            "picture": base64.b64encode(picture).decode() if picture else None,
+        }
+
+
+def suspect_rows(production: Production) -> list[tuple[int, int, float]]:
+    """(row, what the teacher says, its confidence) of the labelled rows with a doubtful label."""
+    from understudy.data.checks import SUSPECT_ABOVE
+
+    from understudy.evaluation.predictor import answers_from
+
+    if production.store is None:
+        return []
+    prepared = production.prepared
+    found = []
+    for start in range(0, len(prepared), 16384):
+        stop = min(start + 16384, len(prepared))
+        said = answers_from(production.store.read("logits", start, stop))
+        labels = prepared.labels[start:stop]
+        doubtful = (labels >= 0) & (said.classes != labels) & (said.confidence >= SUSPECT_ABOVE)
+        found += [
+            (start + int(row), int(said.classes[row]), float(said.confidence[row]))
+            for row in np.flatnonzero(doubtful)
+        ]
+    return sorted(found, key=lambda entry: -entry[2])

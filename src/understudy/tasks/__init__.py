@@ -1,0 +1,24 @@
+"""The tasks, one file each."""
+
+from __future__ import annotations
+
+from understudy.errors import RequestError, did_you_mean
+from understudy.tasks.image_classification import ImageClassification
+from understudy.tasks.prepared import Facts, Prepared, open_prepared
+from understudy.tasks.task import Task
+
+TASKS: tuple[type[Task], ...] = (ImageClassification,)
+
+
+def task_named(name: str) -> Task:
+    """The task of this name.
+
+    Raises: RequestError where there is none.
+    """
+    known = {kind.name: kind for kind in TASKS}
+    if name not in known:
+        raise RequestError(f"task '{name}' is unknown; {did_you_mean(name, known)}")
+    return known[name]()
+
+
+__all__ = ["TASKS", "Facts", "Prepared", "Task", "open_prepared", "task_named"]

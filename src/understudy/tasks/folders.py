@@ -1,0 +1,112 @@
+"""A model folder: weights as safetensors, and `understudy.json`: how to build it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from understudy.errors import RequestError
+from understudy.files import replace_atomically, write_json
+from understudy.students.blueprint import Blueprint, build
+from understudy.tasks import task_named
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CONFIG = "understudy.json"
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """All that a saved network is, but its weights."""
+
+    task: str
+    blueprint: Blueprint
+    form: Mapping[str, Any]
+    classes: tuple[str, ...]
+
+
+def save_network(folder: Path, body: nn.Module, facts: ModelFacts) -> None:
+    """Write the network that reads prepared inputs; a Transformers one by its own save_pretrained.
+
+    `understudy.json` comes last and says that the folder is whole.
+    """
+    from safetensors.torch import save_model
+
+    folder.mkdir(parents=True, exist_ok=True)
+    if facts.blueprint.kind == "transformers":
+        from understudy.students.hugging_face import save_classifier
+
+        save_classifier(folder, body, facts.classes, facts.form)
+    else:
+        replace_atomically(folder / WEIGHTS, lambda path: save_model(body, str(path)))
+    write_json(folder / CONFIG, {"schema": 1, **asdict(facts)})
+
+
+def read_facts(folder: Path) -> ModelFacts:
+    """What `understudy.json` says.
+
+    Raises: RequestError where there is none, or where it cannot be read.
+    """
+    path = folder / CONFIG
+    try:
+        stored = json.loads(path.read_text())
+        blueprint = stored["blueprint"] | {"shape": tuple(stored["blueprint"]["shape"])}
+        return ModelFacts(
+            task=stored["task"],
+            blueprint=Blueprint(**blueprint),
+            form=stored["form"],
+            classes=tuple(stored["classes"]),
+        )
+    except FileNotFoundError as error:
+        raise RequestError(
+            f"'{folder}' is no model of ours: it has no {CONFIG}; name a run, or its student folder"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise RequestError(f"{path} cannot be read: {error}") from error
+
+
+def load_body(
+    folder: Path, facts: ModelFacts, *, module: nn.Module | None = None, allow_code: bool = False
+) -> nn.Module:
+    """The network in a folder, with its weights, in eval mode; `module` where it is the user's own.
+
+    Raises: RequestError where the weights do not fit or cannot be read.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_model
+
+    if facts.blueprint.kind == "transformers":
+        from understudy.students.hugging_face import trained_classifier
+
+        return trained_classifier(str(folder)).eval()
+    if facts.blueprint.kind == "module" and module is None and ":" not in facts.blueprint.source:
+        raise RequestError(
+            f"the network in '{folder}' is your own {facts.blueprint.source}; "
+            "pass one as load(folder, module=...), its weights will be filled in"
+        )
+    body = module if module is not None else build(facts.blueprint, allow_code=allow_code)
+    try:
+        load_model(body, str(folder / WEIGHTS))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise RequestError(f"the weights in '{folder}' cannot be read: {reason}") from error
+    return body.eval()
+
+
+def load_network(
+    folder: Path, *, module: nn.Module | None = None, allow_code: bool = False
+) -> nn.Module:
+    """The network in a folder behind its own preprocessing: stored inputs in, logits out."""
+    facts = read_facts(folder)
+    body = load_body(folder, facts, module=module, allow_code=allow_code)
+    return task_named(facts.task).network(body, facts.form).eval()
+
+
+def weight_bytes(folder: Path) -> int:
+    """Bytes of the weights in a model folder."""
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))

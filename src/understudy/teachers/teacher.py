@@ -1,0 +1,83 @@
+"""What a teacher is: something that answers, and that can be told from every other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from understudy.errors import RequestError
+
+
+class Teacher(Protocol):
+    """Whatever is imitated. Wrap one to change it: an ensemble holds teachers."""
+
+    fingerprint: str
+    """SHA-256 of what decides its answers: weights, architecture, preprocessing. Never a path."""
+    classes: tuple[str, ...] | None
+    """The names of its outputs, in order, where it knows them."""
+
+    def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Its answers for stored inputs [B, ...], by name: "logits" [B, C] in float32."""
+        ...
+
+
+class NetworkTeacher:
+    """A network that reads stored inputs, held in eval mode and without gradients."""
+
+    def __init__(self, network: nn.Module, classes: tuple[str, ...] | None = None) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.classes = classes
+        self.fingerprint = fingerprint(network)
+
+    def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Shapes: inputs [B, ...] -> logits [B, C]."""
+        self.network.eval()
+        with torch.inference_mode():
+            return {"logits": self.network(*inputs.values()).float()}
+
+
+class Ensemble:
+    """Several teachers as one: the log of the weighted mean of their probabilities.
+
+    Averages probabilities, not logits (Hinton, Vinyals, Dean 2015, section 5, either will do there;
+    probabilities do not let one loud member outvote the rest).
+    Raises: RequestError where their numbers of classes differ.
+    """
+
+    def __init__(self, teachers: tuple[Teacher, ...], weights: tuple[float, ...] | None) -> None:
+        self.teachers = teachers
+        given = weights or (1.0,) * len(teachers)
+        self.weights = tuple(weight / sum(given) for weight in given)
+        self.classes = teachers[0].classes
+        parts = [
+            f"{teacher.fingerprint}*{weight!r}"
+            for teacher, weight in zip(teachers, self.weights, strict=True)
+        ]
+        self.fingerprint = hashlib.sha256(" + ".join(parts).encode()).hexdigest()
+
+    def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Shapes: inputs [B, ...] -> logits [B, C], which are log-probabilities here."""
+        said = [
+            torch.log_softmax(teacher.answer(inputs)["logits"], -1) for teacher in self.teachers
+        ]
+        if len({logits.shape[-1] for logits in said}) > 1:
+            widths = ", ".join(str(logits.shape[-1]) for logits in said)
+            raise RequestError(
+                f"the teachers of the ensemble answer {widths} classes; they must agree"
+            )
+        logs = torch.tensor(self.weights).log().to(said[0].device)
+        return {"logits": torch.logsumexp(torch.stack(said, -1) + logs, dim=-1)}
+
+
+def fingerprint(network: nn.Module) -> str:
+    """SHA-256 over the architecture as printed and every weight and buffer, in order of name."""
+    digest = hashlib.sha256(repr(network).encode())
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        plain = value.detach().cpu().contiguous().view(-1)
+        digest.update(plain.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,69 @@
+"""What the teacher says of a batch, whether it was asked before or is asked now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from understudy.store import Store
+    from understudy.tasks.prepared import IntArray
+    from understudy.teachers import Teacher
+
+
+class Knowledge(Protocol):
+    """Where the teacher's answers come from; the loop does not know which."""
+
+    def of(self, rows: IntArray, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The answers for some rows (sorted row numbers) and their inputs, by name."""
+        ...
+
+    def announce(self, rows: IntArray) -> None:
+        """Say which rows will be asked for next."""
+        ...
+
+
+class Nothing:
+    """No teacher: what a control and a trained teacher learn from."""
+
+    def of(self, rows: IntArray, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """No answers."""
+        return {}
+
+    def announce(self, rows: IntArray) -> None:
+        """Nothing to fetch."""
+
+
+class Stored:
+    """Answers that lie in a store whose rows align with the transfer set."""
+
+    def __init__(self, store: Store, names: frozenset[str]) -> None:
+        self.store = store
+        self.names = tuple(sorted(names))
+
+    def of(self, rows: IntArray, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Shapes: a column [N, ...] -> [len(rows), ...], on the device of the inputs."""
+        device = next(iter(inputs.values())).device
+        found: Mapping[str, Any] = self.store.gather(rows, self.names)
+        return {name: torch.from_numpy(value).to(device) for name, value in found.items()}
+
+    def announce(self, rows: IntArray) -> None:
+        """Let the operating system read the next batch while this one is computed."""
+        self.store.announce(rows)
+
+
+class Live:
+    """A teacher that is asked in every step."""
+
+    def __init__(self, teacher: Teacher) -> None:
+        self.teacher = teacher
+
+    def of(self, rows: IntArray, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Ask now; the teacher is in eval mode and receives no gradient."""
+        return self.teacher.answer(inputs)
+
+    def announce(self, rows: IntArray) -> None:
+        """Nothing to fetch."""

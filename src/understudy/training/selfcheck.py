@@ -1,0 +1,245 @@
+"""Proof, in seconds and on real rows, that what is about to be trained is what was meant.
+
+Each check is one function that raises a RequestError; `CHECKS` lists them in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from understudy.errors import RequestError
+from understudy.objectives import Objective, fused_loss
+from understudy.training.knowledge import Knowledge
+from understudy.training.loop import Lesson, tensors
+
+if TYPE_CHECKING:
+    from understudy.tasks.prepared import Prepared
+    from understudy.teachers import Teacher
+
+ROWS = 16
+ORDER_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A few real rows, and everything that will meet in training."""
+
+    inputs: Mapping[str, Tensor]
+    rows: Any
+    labels: Tensor
+    said: Mapping[str, Tensor]
+    student: nn.Module
+    teacher: Teacher | None
+    objective: Objective
+    classes: tuple[str, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {"rows": len(self.labels), "labelled": int((self.labels >= 0).sum())}
+
+
+def selfcheck(lesson: Lesson, student: nn.Module, teacher: Teacher | None) -> tuple[str, ...]:
+    """Run every check, leaving weights, buffers and random state as they were.
+
+    Returns the names of the checks. Raises: RequestError at the first that fails.
+    """
+    state = {name: value.clone() for name, value in student.state_dict().items()}
+    random = torch.get_rng_state()
+    rows = lesson.rows()
+    rows = rows[np.linspace(0, len(rows) - 1, min(ROWS, len(rows))).astype(np.int64)]
+    inputs = tensors(lesson.prepared.inputs(rows, lesson.inputs), "cpu")
+    bench = Bench(
+        inputs=inputs,
+        rows=rows,
+        labels=torch.from_numpy(lesson.prepared.labels[rows]),
+        said=lesson.knowledge.of(rows, inputs),
+        student=student,
+        teacher=teacher,
+        objective=lesson.objective,
+        classes=lesson.prepared.facts.classes,
+    )
+    try:
+        for check in CHECKS:
+            check(bench)
+        if teacher is not None:
+            class_order(lesson.prepared, lesson.knowledge, lesson.inputs)
+    finally:
+        student.load_state_dict(state)
+        student.zero_grad(set_to_none=True)
+        torch.set_rng_state(random)
+    return tuple(check.__name__ for check in CHECKS) + (("class_order",) if teacher else ())
+
+
+def knowledge_is_this_teachers(bench: Bench) -> None:
+    """Stored answers equal fresh ones on these rows."""
+    if bench.teacher is None:
+        return
+    fresh = bench.teacher.answer(bench.inputs)
+    for name in bench.objective.reads:
+        stored, now = bench.said[name].float(), fresh[name].float()
+        error = float((stored - now).abs().max()) / max(1.0, float(now.abs().max()))
+        if not error <= 0.02:
+            raise RequestError(
+                f"self-check: the stored {name} are not what this teacher says now (they differ by "
+                f"{error:.2g} of the largest); delete the knowledge, or give the teacher it is of"
+            )
+
+
+def student_answers_every_class(bench: Bench) -> None:
+    """The student gives one finite logit a class."""
+    logits = _answer(bench.student, bench.inputs)
+    if logits.ndim != 2 or logits.shape[1] != len(bench.classes):
+        raise RequestError(
+            f"the student answers a table of shape {tuple(logits.shape)}; expected "
+            f"{len(logits)} rows of {len(bench.classes)} logits, one for each class of the data"
+        )
+    if not bool(torch.isfinite(logits).all()):
+        raise RequestError("the student's first answers are NaN or infinite; check how it begins")
+
+
+def student_scores_alike_twice(bench: Bench) -> None:
+    """In eval mode an answer is repeatable and does not depend on the other rows of the batch."""
+    first, second = (_answer(bench.student, bench.inputs) for _ in range(2))
+    alone = _answer(bench.student, {name: value[:1] for name, value in bench.inputs.items()})
+    if not torch.equal(first, second):
+        raise RequestError(
+            "self-check: scored twice, the student gives different answers; something in it still "
+            "acts as in training (dropout called without `training=self.training`?)"
+        )
+    if not torch.allclose(alone, first[:1], rtol=1e-3, atol=1e-4):
+        raise RequestError(
+            "self-check: a row alone and the same row in a batch get different answers; the "
+            "student mixes rows when it scores (batch statistics in eval mode?)"
+        )
+
+
+def equal_to_the_teacher_costs_nothing(bench: Bench) -> None:
+    """A student that says what its teacher says has no loss but that of its labels."""
+    for part in bench.objective.terms:
+        if part.term.needs_labels or not part.term.reads:
+            continue
+        copy = {name: value.clone().requires_grad_() for name, value in bench.said.items()}
+        values = part.term.per_row(copy, bench.said, bench.labels)
+        worst = float(values.detach().abs().max())
+        if not worst <= 1e-4:
+            raise RequestError(
+                f"self-check: {type(part.term).__name__} is {worst:.2g}, not 0, for a student that "
+                "equals its teacher; the loss is wrong"
+            )
+
+
+def parts_add_up(bench: Bench) -> None:
+    """Two micro-batches, and rows in another order, give the loss of the whole batch."""
+    shown = {"logits": _answer(bench.student, bench.inputs)}
+    whole = _loss(bench, shown, slice(None))
+    middle = len(bench.labels) // 2
+    halves = _loss(bench, shown, slice(middle)) + _loss(bench, shown, slice(middle, None))
+    reverse = _loss(bench, shown, list(range(len(bench.labels) - 1, -1, -1)))
+    for what, other in (("in micro-batches", halves), ("in another order", reverse)):
+        if not torch.allclose(whole, other, rtol=1e-4, atol=1e-6):
+            raise RequestError(
+                f"self-check: the loss is {float(whole):.6g} for a batch and {float(other):.6g} "
+                f"for the same rows {what}; the objective depends on how rows are grouped"
+            )
+
+
+def fused_path_is_right(bench: Bench) -> None:
+    """The fused path gives the loss and the gradient of the plain one."""
+    logits = _answer(bench.student, bench.inputs)
+    found = []
+    for path in (bench.objective.loss, _fused(bench.objective)):
+        copy = logits.clone().requires_grad_()
+        loss = path({"logits": copy}, bench.said, bench.labels, **bench.counts)
+        (gradient,) = torch.autograd.grad(loss, copy)
+        found.append((loss.detach(), gradient))
+    (plain, slope), (fused, fused_slope) = found
+    close = torch.allclose(plain, fused, rtol=1e-4, atol=1e-6)
+    if not (close and torch.allclose(slope, fused_slope, rtol=1e-3, atol=1e-6)):
+        raise RequestError(
+            f"self-check: the fused path gives a loss of {float(fused):.6g}, the plain one "
+            f"{float(plain):.6g}; this is a fault of ours, please report it"
+        )
+
+
+def student_can_learn(bench: Bench) -> None:
+    """The loss is finite, and its gradient reaches the student."""
+    bench.student.train()
+    shown = {"logits": bench.student(*bench.inputs.values())}
+    loss = fused_loss(bench.objective, shown, bench.said, bench.labels, **bench.counts)
+    loss.backward()  # type: ignore[no-untyped-call]
+    bench.student.eval()
+    slopes = [weight.grad for weight in bench.student.parameters() if weight.grad is not None]
+    if not slopes or not any(bool(slope.abs().sum() > 0) for slope in slopes):
+        raise RequestError("self-check: no gradient reaches the student; is all of it frozen?")
+    if not all(bool(torch.isfinite(slope).all()) for slope in slopes):
+        raise RequestError("self-check: the student's first gradient is NaN or infinite")
+
+
+CHECKS: tuple[Callable[[Bench], None], ...] = (
+    student_answers_every_class,
+    student_scores_alike_twice,
+    knowledge_is_this_teachers,
+    equal_to_the_teacher_costs_nothing,
+    parts_add_up,
+    fused_path_is_right,
+    student_can_learn,
+)
+
+
+def class_order(prepared: Prepared, knowledge: Knowledge, inputs: tuple[str, ...]) -> None:
+    """The teacher's outputs stand in the order of the data's classes.
+
+    It would be wrong on most rows, and right on most after the best renaming of its outputs.
+    Raises: RequestError with that renaming.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    rows = np.sort(np.concatenate([prepared.splits["train"], prepared.splits["validation"]]))
+    rows = rows[prepared.labels[rows] >= 0]
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(ORDER_ROWS, len(rows))).astype(int))]
+    given = tensors(prepared.inputs(rows, inputs), "cpu")
+    said = knowledge.of(rows, given)["logits"].argmax(dim=-1).numpy()
+    truth, classes = prepared.labels[rows], prepared.facts.classes
+    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    np.add.at(counts, (said, truth), 1)
+    outputs, meant = linear_sum_assignment(-counts)
+    as_given, renamed = np.trace(counts) / len(rows), counts[outputs, meant].sum() / len(rows)
+    if as_given < 0.5 and renamed > 2 * as_given and renamed - as_given > 0.2:
+        order = ", ".join(classes[index] for index in meant)
+        raise RequestError(
+            f"the teacher is right on {as_given:.0%} of the labelled rows, but on {renamed:.0%} if "
+            f"its outputs stand for [{order}]: its class order differs from the data's; "
+            "set data.classes to that list"
+        )
+
+
+def _answer(network: nn.Module, inputs: Mapping[str, Tensor]) -> Tensor:
+    network.eval()
+    with torch.no_grad():
+        logits: Tensor = network(*inputs.values())
+    return logits.float()
+
+
+def _loss(bench: Bench, shown: Mapping[str, Tensor], part: slice | list[int]) -> Tensor:
+    return fused_loss(
+        bench.objective,
+        {name: value[part] for name, value in shown.items()},
+        {name: value[part] for name, value in bench.said.items()},
+        bench.labels[part],
+        **bench.counts,
+    )
+
+
+def _fused(objective: Objective) -> Callable[..., Tensor]:
+    def path(
+        shown: Mapping[str, Tensor], said: Mapping[str, Tensor], labels: Tensor, **counts: int
+    ) -> Tensor:
+        return fused_loss(objective, shown, said, labels, **counts)
+
+    return path

@@ -1,0 +1,47 @@
+"""The linear rival, against scikit-learn's own answers."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from understudy.evaluation.linear import PENALTY, UNSEEN_LOGIT, answer_linear, train_linear
+from understudy.evaluation.predictor import answers_from
+
+
+@pytest.fixture(scope="module")
+def digits():
+    features, labels = load_digits(return_X_y=True)
+    return features.astype(np.float32), labels.astype(np.int64)
+
+
+def test_answers_are_those_of_scikit_learn(digits):
+    features, labels = digits
+    train, test = slice(0, 1200), slice(1200, None)
+    answers = answers_from(
+        answer_linear(train_linear(features[train], labels[train], 10, seed=0), features[test])
+    )
+    scaler = StandardScaler().fit(features[train])
+    model = LogisticRegression(C=1 / (PENALTY * 1200), max_iter=1000)
+    model.fit(scaler.transform(features[train]), labels[train])
+    expected = model.predict_proba(scaler.transform(features[test]))
+    assert (answers.classes == expected.argmax(axis=1)).mean() > 0.99
+    assert (answers.classes == labels[test]).mean() > 0.88
+    assert np.abs(np.exp(answers.log_probabilities) - expected).mean() < 0.01
+
+
+def test_two_known_classes_of_three_keep_their_places(digits):
+    features, labels = digits
+    pair = np.isin(labels, (3, 8))
+    renamed = np.where(labels[pair] == 3, 0, 2)
+    logits = answer_linear(train_linear(features[pair], renamed, 3, seed=0), features[pair])
+    assert (logits.argmax(axis=1) == renamed).mean() > 0.95
+    assert (logits[:, 1] == UNSEEN_LOGIT).all()
+
+
+def test_a_constant_pixel_is_harmless(digits):
+    features, labels = digits
+    logits = answer_linear(train_linear(features[:300], labels[:300], 10, seed=0), features)
+    assert (features[:300].std(axis=0) == 0).any()
+    assert np.isfinite(logits).all()

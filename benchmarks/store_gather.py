@@ -1,4 +1,4 @@
-"""How fast rows come from the store: warm beside its rivals, and cold from a store ten times memory.
+"""How fast rows come from the store: warm beside its rivals, cold from ten times the memory.
 
     python benchmarks/store_gather.py [--quick]
 
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def warm_part(folder: Path, rows: int, rounds: int) -> bool:
     micros = interleaved(storages, rows, rounds)
     base = float(np.median(micros["ours, 1 shard"]))
     print(f"## Warm: {rows:,} rows of {2 * WIDTH} bytes, {BATCH} random sorted rows\n")
-    print(f"{rounds} rounds, every storage in turn in each of them, one thread\n")
+    print(f"{rounds} rounds, every storage in each of them in random order, one thread\n")
     print("| storage | median us | p90 us | ratio | budget us | |\n|---|---|---|---|---|---|")
     passed = True
     for name, times in micros.items():
@@ -100,8 +101,9 @@ def interleaved(storages: dict[str, Gather], rows: int, rounds: int) -> dict[str
             gather(np.arange(start, min(start + rows // 200, rows)))
     times = {name: np.zeros(rounds) for name in storages}
     for turn in range(-20, rounds):
-        for name, gather in storages.items():
-            batch = np.sort(random.integers(0, rows, BATCH))
+        # In another order every time: nobody always comes after the one who empties the caches.
+        for name in random.permutation(list(storages)):
+            gather, batch = storages[name], np.sort(random.integers(0, rows, BATCH))
             began = time.perf_counter()
             gather(batch)
             if turn >= 0:
@@ -222,40 +224,47 @@ def child(command: list[str]) -> dict:
 
 
 def measure_cold(root: Path, *, drop: bool) -> dict:
+    """Both series, and RssAnon in MB before the first and after the last."""
+    map_every_shard(root)  # hashes them, once
+    before = anonymous_mb()
+    return {
+        "random advice alone": series(root, 50, announced=False, drop=drop),
+        "announced": series(root, 300, announced=True, drop=drop),
+        "anonymous_mb": [before, anonymous_mb()],
+    }
+
+
+def series(root: Path, batches: int, *, announced: bool, drop: bool) -> dict[str, float]:
+    """Milliseconds a batch, announcing the next one included, and KB that were read for it."""
+    if drop:
+        drop_pages(root)
+    store = map_every_shard(root)
+    random = np.random.default_rng(batches)
+    rows = [np.sort(random.integers(0, store.rows, BATCH)) for _ in range(batches + 1)]
+    if announced:
+        store.announce(rows[0])
+    times, blocks = [], blocks_read()
+    for this, following in pairwise(rows):
+        began = time.perf_counter()
+        if announced:
+            store.announce(following)
+        store.gather(this)
+        times.append((time.perf_counter() - began) * 1e3)
+    return {
+        "median": float(np.median(times)),
+        "p90": float(np.percentile(times, 90)),
+        "kilobytes": (blocks_read() - blocks) / 2 / batches,
+    }
+
+
+def map_every_shard(root: Path) -> Store:
     store = open_store(root)
-    random = np.random.default_rng(3)
-    store.gather(np.arange(0, store.rows, store.rows // 100))  # every shard is verified and mapped
-    anonymous = [anonymous_mb()]
-    found: dict = {}
-    for name, batches in (("random advice alone", 50), ("announced", 300)):
-        if drop:
-            drop_pages(root)
-            store = open_store(root)
-        rows = [np.sort(random.integers(0, store.rows, BATCH)) for _ in range(batches + 2)]
-        store.gather(rows[-1])
-        if name == "announced":
-            store.announce(rows[0])
-        times, read = [], blocks_read()
-        for this, following in zip(rows[:-2], rows[1:-1], strict=True):
-            began = time.perf_counter()
-            if name == "announced":
-                store.announce(following)
-            store.gather(this)
-            times.append((time.perf_counter() - began) * 1e3)
-        found[name] = {
-            "median": float(np.median(times)),
-            "p90": float(np.percentile(times, 90)),
-            "kilobytes": (blocks_read() - read) / 2 / batches,
-        }
-    found["anonymous_mb"] = [anonymous[0], anonymous_mb()]
-    return found
+    store.gather(np.array([store.span(shard).start for shard in range(store.shards)]))
+    return store
 
 
 def drop_pages(root: Path) -> None:
-    """Forget the pages of the shards; only pages that nobody maps can be dropped."""
-    import gc
-
-    gc.collect()
+    """Forget the pages of the shards, which nobody maps: others could not be dropped."""
     for path in root.glob("*.safetensors"):
         descriptor = os.open(path, os.O_RDONLY)
         os.fsync(descriptor)

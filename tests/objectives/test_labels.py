@@ -31,7 +31,9 @@ def test_forward_kl_equals_the_reference_with_its_gradient(classes, temperature)
         found.detach(), reference_kl(student, teacher, temperature), rtol=2e-4, atol=1e-6
     )
     found.sum().backward()
-    slope = (probabilities(student, temperature) - probabilities(teacher, temperature)) / temperature
+    slope = (
+        probabilities(student, temperature) - probabilities(teacher, temperature)
+    ) / temperature
     np.testing.assert_allclose(shown.grad, slope, atol=2e-6)
 
 
@@ -45,7 +47,9 @@ def test_forward_kl_is_zero_at_the_teacher_and_knows_its_direction():
 def test_forward_kl_tends_to_half_the_squared_difference_of_centred_logits():
     student, teacher = (torch.tensor(RNG.normal(size=(5, 10))) for _ in range(2))
     temperature = 100.0
-    centred = (student - student.mean(-1, keepdim=True)) - (teacher - teacher.mean(-1, keepdim=True))
+    centred = (student - student.mean(-1, keepdim=True)) - (
+        teacher - teacher.mean(-1, keepdim=True)
+    )
     limit = 0.5 * centred.square().mean(-1)
     found = temperature**2 * forward_kl(student, teacher, temperature=temperature)
     torch.testing.assert_close(found, limit.float(), rtol=0.05, atol=0.01)
@@ -61,7 +65,9 @@ def test_forward_kl_ignores_a_shift_and_works_on_any_leading_shape():
 def test_half_precision_gives_about_the_same_number():
     student, teacher = (torch.tensor(RNG.normal(size=(4, 10)) * 5).float() for _ in range(2))
     found = forward_kl(student.bfloat16(), teacher.bfloat16(), temperature=2.0)
-    torch.testing.assert_close(found, forward_kl(student, teacher, temperature=2.0), rtol=0.1, atol=0.02)
+    torch.testing.assert_close(
+        found, forward_kl(student, teacher, temperature=2.0), rtol=0.1, atol=0.02
+    )
 
 
 def test_cross_entropy_equals_the_reference_and_skips_rows_without_a_label():

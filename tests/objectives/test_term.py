@@ -2,7 +2,14 @@ import pytest
 import torch
 
 from understudy.errors import RequestError
-from understudy.objectives import OBJECTIVES, HardLabels, Objective, SoftLabels, Weighted, as_objective
+from understudy.objectives import (
+    OBJECTIVES,
+    HardLabels,
+    Objective,
+    SoftLabels,
+    Weighted,
+    as_objective,
+)
 from understudy.objectives.term import settled
 
 OBJECTIVE = 0.9 * SoftLabels(temperature=4) + 0.1 * HardLabels()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -95,5 +97,13 @@ def test_a_shard_of_another_store_is_damaged(store: Store, tmp_path) -> None:
     other.write(0, {"label": np.zeros(30, np.int64)})
     for name in (shard_name(0), sidecar_name(0)):
         (tmp_path / "other" / name).replace(tmp_path / "store" / name)
+    with pytest.raises(DamagedError, match="other columns or rows"):
+        store.gather(np.array([0]))
+
+
+@pytest.mark.parametrize("change", [{"rows": 29}, {"tensors": {}}])
+def test_a_sidecar_that_says_something_else_is_damaged(store: Store, tmp_path, change) -> None:
+    path = tmp_path / "store" / sidecar_name(0)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(DamagedError, match="other columns or rows"):
         store.gather(np.array([0]))

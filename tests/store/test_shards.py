@@ -69,10 +69,11 @@ def test_announced_rows_are_merged_to_ranges_of_pages(tmp_path: Path) -> None:
     mapped = Mapped(path)
     memory = mapped._memory
     mapped._memory = Recorded(len(memory))
-    mapped.announce("x", np.array([0, 1, 2, 50, 50, 99]), 8 * 4096)
+    mapped.announce("x", np.array([0, 1, 2, 5, 50, 50, 99]), 8 * 4096)
     # The header shifts every row, so each touches two pages; the last range ends with the file.
     assert mapped._memory.ranges == [
         (0, 4 * 4096),
+        (5 * 4096, 2 * 4096),
         (50 * 4096, 2 * 4096),
         (99 * 4096, len(memory) - 99 * 4096),
     ]

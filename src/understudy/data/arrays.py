@@ -20,14 +20,14 @@ def read(path: Path, origin: str, part: str | None = None) -> Rows:
 
     Arrays named x_train, y_train, x_test, y_test are parts, chosen by `part`.
 
-    Raises: RequestError where the file is damaged, or holds pickled objects, which are never loaded.
+    Raises: RequestError where the file is damaged, or holds pickled objects: those never load.
     """
     if path.stat().st_size == 0:
         raise RequestError(f"{origin} is empty: the file holds 0 bytes")
     try:
         arrays = _load(path)
     except ValueError as error:
-        if "pickle" in str(error):
+        if "pickle" in str(error) or "Python objects" in str(error):
             raise RequestError(
                 f"{origin} holds pickled Python objects, which are never loaded because that can "
                 "run code; save plain arrays of numbers or fixed-width text instead"
@@ -44,7 +44,9 @@ def read(path: Path, origin: str, part: str | None = None) -> Rows:
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
     if path.suffix.lower() == ".npy":
-        return {"x": np.load(path, mmap_mode="r", allow_pickle=False)}
+        return {"x": np.lib.format.open_memmap(path, mode="r")}
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is no whole zip archive of arrays")
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 

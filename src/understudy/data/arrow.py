@@ -1,4 +1,4 @@
-"""Arrow tables as columns: numbers as arrays, texts as objects, images read when they are needed."""
+"""Arrow tables as columns: numbers as arrays, texts as objects, images read when needed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from understudy.data.cells import Column, objects
 from understudy.data.columns import KNOWN
-from understudy.data.linked import objects
-from understudy.data.rows import Column
 from understudy.errors import RequestError
 
 

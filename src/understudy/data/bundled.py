@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from understudy.data import fingerprint
-from understudy.data.rows import Column, Rows
+from understudy.data.cells import Column
+from understudy.data.rows import Rows
 from understudy.errors import RequestError, did_you_mean
 
 NAMES = ("digits", "breast_cancer", "wine", "iris", "diabetes")

@@ -10,7 +10,8 @@ import numpy as np
 from understudy.errors import RequestError, did_you_mean
 
 if TYPE_CHECKING:
-    from understudy.data.rows import Column, Rows
+    from understudy.data.cells import Column
+    from understudy.data.rows import Rows
 
 KNOWN: Mapping[str, tuple[str, ...]] = {
     "image": (

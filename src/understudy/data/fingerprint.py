@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from understudy.data.rows import Column
+    from understudy.data.cells import Column
 
 THREADS = 8
 PIECE = 1 << 24

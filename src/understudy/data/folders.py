@@ -7,7 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from understudy.data import fingerprint, parts
-from understudy.data.linked import IMAGE_SUFFIXES, objects
+from understudy.data.cells import objects
+from understudy.data.linked import IMAGE_SUFFIXES
 from understudy.data.rows import Rows
 from understudy.errors import RequestError
 
@@ -21,7 +22,7 @@ def read(folder: Path, origin: str, part: str | None = None) -> Rows:
 
     Raises: RequestError for a folder without images.
     """
-    named = sorted(path for path in folder.iterdir() if path.is_dir() and not _hidden(path))
+    named = sorted(path for path in folder.iterdir() if path.is_dir() and not _hidden(path.name))
     if named and all(path.name in parts.NAMES for path in named):
         chosen = parts.choose([path.name for path in named], part, origin)
         return read(folder / chosen, f"{origin.removesuffix(f'@{part}')}@{chosen}")
@@ -61,7 +62,7 @@ def _images(folder: Path, skipped: Counter[str], *, deep: bool = True) -> list[P
     for path in sorted(folder.rglob("*") if deep else folder.iterdir()):
         if not path.is_file():
             continue
-        if any(_hidden(part) for part in (path.relative_to(folder), *path.relative_to(folder).parents)):
+        if any(map(_hidden, path.relative_to(folder).parts)):
             skipped["hidden files"] += 1
         elif path.suffix.lower() not in IMAGE_SUFFIXES:
             skipped["files that are no images"] += 1
@@ -70,8 +71,8 @@ def _images(folder: Path, skipped: Counter[str], *, deep: bool = True) -> list[P
     return found
 
 
-def _hidden(path: Path) -> bool:
-    return path.name.startswith((".", "__MACOSX"))
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX"))
 
 
 def _fingerprint(folder: Path, files: list[Path]) -> str:

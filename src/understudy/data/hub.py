@@ -7,7 +7,8 @@ from typing import Any
 
 from understudy.data import fingerprint, parts
 from understudy.data.arrow import Cells, columns_of
-from understudy.data.rows import Column, Rows
+from understudy.data.cells import Column
+from understudy.data.rows import Rows
 from understudy.errors import RequestError
 
 MARKS = ("dataset_dict.json", "state.json")
@@ -49,14 +50,14 @@ def read_hub(name: str) -> Rows:
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         told = " ".join(str(error).split())
         raise RequestError(
-            f"{origin} cannot be loaded: {told}; check the name, the network and, for a closed set, "
-            "`hf auth login`, or give a folder saved with save_to_disk"
+            f"{origin} cannot be loaded: {told}; check the name, the network and, for a gated "
+            "set, `hf auth login`, or give a folder saved with save_to_disk"
         ) from error
     return read_loaded(loaded, origin, part or None)
 
 
 def read_loaded(loaded: Any, origin: str, part: str | None = None) -> Rows:
-    """The rows of a `datasets.Dataset`, or of one part of a `DatasetDict`; images are read lazily."""
+    """The rows of a `Dataset`, or of one part of a `DatasetDict`; images are read lazily."""
     import datasets
 
     if isinstance(loaded, dict):

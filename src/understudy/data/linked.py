@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from understudy.data import fingerprint
+from understudy.data.cells import objects
 from understudy.errors import RequestError
 
 if TYPE_CHECKING:
-    from understudy.data.rows import Column
+    from understudy.data.cells import Column
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
-def resolve(columns: Mapping[str, Column], base: Path, origin: str) -> tuple[dict[str, Column], str]:
+def resolve(
+    columns: Mapping[str, Column], base: Path, origin: str
+) -> tuple[dict[str, Column], str]:
     """The columns with file names made whole from `base`, and one hash over what the files hold.
 
     A column holds file names where each of its values ends like an image file. The hash is empty
@@ -51,10 +54,3 @@ def names_files(column: Column) -> bool:
 
 def _is_image_name(value: object) -> bool:
     return isinstance(value, str | Path) and str(value).lower().endswith(IMAGE_SUFFIXES)
-
-
-def objects(values: list[object] | list[str]) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
-    """A list as a column of objects, whatever the objects are."""
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from understudy.data import fingerprint, linked
-from understudy.data.rows import Chosen, Column, Rows
+from understudy.data.cells import as_column, is_tensor
+from understudy.data.rows import Rows
 from understudy.errors import RequestError
 
 PAIR = ("x", "y")
@@ -28,7 +29,7 @@ def read(source: Any, base: Path) -> Rows:
         return _rows(source, "the table given", base)
     if isinstance(source, tuple) and len(source) == 2:
         return _rows(dict(zip(PAIR, source, strict=True)), "the pair (x, y) given", base)
-    if isinstance(source, np.ndarray) or _is_tensor(source):
+    if isinstance(source, np.ndarray) or is_tensor(source):
         return _rows({"x": source}, "the array given", base)
     name = type(source).__name__
     if _is_torch_dataset(source):
@@ -52,24 +53,7 @@ def _rows(values: Mapping[Any, Any], origin: str, base: Path) -> Rows:
     return Rows(columns, origin, named)
 
 
-def as_column(value: Any) -> Column:
-    """Numbers as an array, copied off the accelerator; anything else as objects."""
-    if _is_tensor(value):
-        return np.asarray(value.detach().cpu().numpy())
-    if isinstance(value, Chosen) or (isinstance(value, np.ndarray) and value.dtype.kind in "biuf"):
-        return value
-    if isinstance(value, np.ndarray):
-        return linked.objects(value.tolist())
-    items = [item.detach().cpu().numpy() if _is_tensor(item) else item for item in value]
-    if items and all(isinstance(item, np.ndarray | np.generic | int | float) for item in items):
-        if len({np.shape(item) for item in items}) == 1:
-            return np.stack(items) if np.ndim(items[0]) else np.asarray(items)
-    return linked.objects(items)
-
-
-def _gathered(
-    items: Iterable[Any], origin: str, *, batched: bool | None
-) -> dict[str, list[Any]]:
+def _gathered(items: Iterable[Any], origin: str, *, batched: bool | None) -> dict[str, list[Any]]:
     """The columns of many pairs or records, or of batches of them; None: each item shows which."""
     columns: dict[str, list[Any]] = {}
     for item in items:
@@ -114,12 +98,7 @@ def _is_list(value: object) -> bool:
 
 
 def _is_array(value: object) -> bool:
-    return isinstance(value, np.ndarray | np.generic) or _is_tensor(value)
-
-
-def _is_tensor(value: object) -> bool:
-    torch = sys.modules.get("torch")  # a tensor cannot exist where torch was never imported
-    return torch is not None and isinstance(value, torch.Tensor)
+    return isinstance(value, np.ndarray | np.generic) or is_tensor(value)
 
 
 def _is_torch_dataset(value: object) -> bool:

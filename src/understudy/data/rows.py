@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.data.cells import Column, take
+from understudy.data.fingerprint import of_parts
 from understudy.errors import RequestError
-
-Column: TypeAlias = "NDArray[Any] | Sequence[Any]"
-"""Numbers as an array [N, ...]; texts, file paths, bytes or PIL images as objects, read lazily."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,43 +50,9 @@ class Rows:
 
         The fingerprint follows from that of all rows and the choice.
         """
-        from understudy.data.fingerprint import of_parts
-
         chosen = np.asarray(indices, dtype=np.int64)
         return replace(
             self,
-            columns={name: _take(column, chosen) for name, column in self.columns.items()},
+            columns={name: take(column, chosen) for name, column in self.columns.items()},
             fingerprint=of_parts(self.fingerprint, chosen.tobytes()),
         )
-
-
-class Chosen(Sequence[Any]):
-    """Some cells of a lazy column; `indices` are their row numbers in the source."""
-
-    def __init__(self, column: Sequence[Any], indices: NDArray[np.int64]) -> None:
-        self.column = column
-        self.indices = indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return Chosen(self.column, self.indices[index])
-        return self.column[int(self.indices[index])]
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self.column[int(index)] for index in self.indices)
-
-
-def source_row(column: Column, row: int) -> int:
-    """The number in its source of a row of this column."""
-    return int(column.indices[row]) if isinstance(column, Chosen) else row
-
-
-def _take(column: Column, indices: NDArray[np.int64]) -> Column:
-    if isinstance(column, Chosen):
-        return Chosen(column.column, column.indices[indices])
-    if isinstance(column, np.ndarray) and column.dtype != object:
-        return np.asarray(column[indices])
-    return Chosen(column, indices)

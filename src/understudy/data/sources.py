@@ -44,8 +44,8 @@ def _read_named(source: str, root: Path | None) -> Rows:
         kind, name = scheme.groups()
         if kind not in SCHEMES:
             raise RequestError(
-                f"'{source}' is of an unknown kind '{kind}:'; {did_you_mean(kind, SCHEMES)}, "
-                "or a path on this machine"
+                f"'{source}' is no path here, and '{kind}:' is an unknown kind of source; "
+                f"{did_you_mean(kind, SCHEMES)}"
             )
         return SCHEMES[kind](name)
     path, part = _found(source, root), None

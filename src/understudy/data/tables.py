@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-
 from understudy.data import fingerprint, linked
 from understudy.data.arrow import columns_of
 from understudy.data.rows import Rows
@@ -36,7 +35,9 @@ def read(path: Path, origin: str) -> Rows:
     _refuse_unreadable_text(table, path, origin)
     columns, files = linked.resolve(columns, path.parent, origin)
     content = fingerprint.of_file(path)
-    return Rows(columns, origin, fingerprint.of_parts(content, files) if files else content, classes)
+    return Rows(
+        columns, origin, fingerprint.of_parts(content, files) if files else content, classes
+    )
 
 
 def _read_csv(path: Path) -> Any:

@@ -29,6 +29,10 @@ LARGEST_SIDE = 32
 """Pixels; larger images are brought below it by averaging whole blocks."""
 
 
+ROWS_CAP = 10_000
+"""Rows that a rival learns from, at most, so that it is trained in seconds."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """How one kind of rival learns and answers."""
@@ -77,7 +81,7 @@ def train_rivals(
     labels: NDArray[np.int64],
     classes: int,
     seed: int = 0,
-    rows_cap: int = 10_000,
+    rows_cap: int = ROWS_CAP,
 ) -> dict[str, Rival]:
     """Train the rivals asked for ("auto" is all, "none" is none) on labelled rows.
 

@@ -21,11 +21,12 @@ def asked(
     Raises: RequestError where it is none of them, or the recipe is wrong.
     """
     from understudy.recipe.bundled import find
-    from understudy.recipe.looking import propose
     from understudy.recipe.reading import read_recipe, read_text
 
     more = [f"student={student}"] if student else []
     if teacher is not None and not name.endswith((".yaml", ".yml")):
+        from understudy.recipe.looking import propose
+
         text = propose(name, teacher)
         title = Path(name.partition(":")[2] or name).stem
         return read_text(text, [*more, *overrides], where=f"recipe for {name}"), Path(), title

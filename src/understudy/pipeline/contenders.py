@@ -55,10 +55,11 @@ def test_rows(production: Production) -> TestRows:
 def new_rows(production: Production, data: Any) -> tuple[TestRows, str]:
     """Labelled rows from another source, for the models of this run, and a key for them."""
     from understudy.data import labels, sources
+    from understudy.data.columns import choose_columns
 
     settings = production.recipe.data
     rows = sources.read(data)
-    columns = sources.choose_columns(rows, ("image", "label"), settings.columns)
+    columns = choose_columns(rows, ("image", "label"), settings.columns)
     numbers, classes = labels.encode(
         rows.columns[columns["label"]], production.prepared.facts.classes
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from understudy.recipe.schema import Recipe
     from understudy.store import Store
     from understudy.training.knowledge import Knowledge
-    from understudy.training.loop import Lesson
+    from understudy.training.step import Lesson
 
 DEFAULT_TASK = "image-classification"
 
@@ -162,7 +162,7 @@ class Production:
         return from_facts(asked, facts["objective"])
 
     def _lesson(self, objective: Objective) -> Lesson:
-        from understudy.training.loop import Lesson
+        from understudy.training.step import Lesson
 
         return Lesson(self.prepared, self.task.inputs, self.knowledge, objective)
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from understudy.pipeline.workspace import Emit
     from understudy.tasks import Prepared, Task
-    from understudy.training.loop import Lesson
     from understudy.training.settings import Training
+    from understudy.training.step import Lesson
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,8 @@ def _training_seconds(production: Production, made: Candidate, training: Trainin
 
     from understudy.objectives import HardLabels, as_objective
     from understudy.training.knowledge import Nothing
-    from understudy.training.loop import Lesson, probe_seconds
+    from understudy.training.loop import probe_seconds
+    from understudy.training.step import Lesson
 
     with torch.random.fork_rng(devices=[]):
         network = production.task.network(made.fresh(), production.prepared.facts.form)

@@ -15,7 +15,6 @@ from understudy.tasks.prepared import ROLES
 
 if TYPE_CHECKING:
     from understudy.data.rows import Rows
-
     from understudy.data.settings import Data
     from understudy.pipeline.workspace import Workspace
 

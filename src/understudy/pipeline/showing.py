@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MATERIAL = "material.json"
 EXAMPLES_EACH = 12
+SUSPECT_ABOVE = 0.9
+"""Confidence from which a teacher's contradiction makes a label suspect."""
 
 
 def keep_material(
@@ -178,22 +180,19 @@ def _suspects(production: Production) -> Iterator[dict[str, Any]]:
 
 
 def suspect_rows(production: Production) -> list[tuple[int, int, float]]:
-    """(row, what the teacher says, its confidence) of the labelled rows with a doubtful label."""
-    from understudy.data.checks import SUSPECT_ABOVE
+    """(row, what the teacher says, its confidence) of the labelled rows with a doubtful label.
 
+    The teacher contradicts the label and is sure of it; the surest come first.
+    """
     from understudy.evaluation.predictor import answers_from
 
     if production.store is None:
         return []
-    prepared = production.prepared
-    found = []
-    for start in range(0, len(prepared), 16384):
-        stop = min(start + 16384, len(prepared))
-        said = answers_from(production.store.read("logits", start, stop))
-        labels = prepared.labels[start:stop]
-        doubtful = (labels >= 0) & (said.classes != labels) & (said.confidence >= SUSPECT_ABOVE)
-        found += [
-            (start + int(row), int(said.classes[row]), float(said.confidence[row]))
-            for row in np.flatnonzero(doubtful)
-        ]
+    labels = production.prepared.labels
+    said = answers_from(np.asarray(production.store.read("logits", 0, len(labels))))
+    doubtful = (labels >= 0) & (said.classes != labels) & (said.confidence >= SUSPECT_ABOVE)
+    found = [
+        (int(row), int(said.classes[row]), float(said.confidence[row]))
+        for row in np.flatnonzero(doubtful)
+    ]
     return sorted(found, key=lambda entry: -entry[2])

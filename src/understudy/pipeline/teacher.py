@@ -85,7 +85,7 @@ class Search:
         from understudy.objectives import HardLabels, as_objective
         from understudy.tasks.folders import load_network
         from understudy.training.knowledge import Nothing
-        from understudy.training.loop import Lesson
+        from understudy.training.step import Lesson
 
         made = self.apprentice(spec)
         folder = self.home(made, spec)

@@ -7,11 +7,14 @@ fills it in, and the run's `recipe.yaml` shows what it became.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from understudy.data.settings import Data
 from understudy.errors import RequestError
 from understudy.training.settings import Training
+
+Teacher: TypeAlias = "Trained | Given | Ensembled | Any"
+"""A folder or id, `package.module:function`, {train: ...}, {ensemble: [...]}; or an object."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,10 @@ class Trained:
     dropout: float = 0.0
     """Share of hidden units left out at each step; for presets."""
     training: Training = field(default_factory=Training)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.dropout < 1:
+            raise RequestError(f"teacher.dropout is {self.dropout}; it must lie in [0, 1)")
 
 
 @dataclass(frozen=True)
@@ -44,13 +51,20 @@ class Given:
     def __post_init__(self) -> None:
         if (self.mean is None) != (self.std is None):
             raise RequestError("teacher.mean and teacher.std go together; give both or neither")
+        if self.mean is not None and self.std is not None and len(self.mean) != len(self.std):
+            raise RequestError(
+                f"teacher.std has {len(self.std)} numbers and teacher.mean {len(self.mean)}; "
+                "give one a channel in both"
+            )
+        if self.std is not None and not min(self.std, default=0) > 0:
+            raise RequestError(f"teacher.std is {list(self.std)}; each must be above 0")
 
 
 @dataclass(frozen=True)
 class Ensembled:
     """A teacher made of several: the mean of their probabilities."""
 
-    ensemble: tuple[Any, ...]
+    ensemble: tuple[Teacher, ...]
     weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -61,6 +75,8 @@ class Ensembled:
                 f"teacher.weights has {len(self.weights)} numbers "
                 f"for {len(self.ensemble)} teachers; give one each"
             )
+        if self.weights is not None and not min(self.weights) > 0:
+            raise RequestError(f"teacher.weights is {list(self.weights)}; each must be above 0")
 
 
 @dataclass(frozen=True)
@@ -73,6 +89,12 @@ class Knowledge:
     """A folder or an fsspec URL for the knowledge; the cache of this machine where missing."""
     budget_bytes: int = 50_000_000_000
     """`auto` asks the teacher live where its answers would take more than this."""
+
+    def __post_init__(self) -> None:
+        if self.budget_bytes < 0:
+            raise RequestError(
+                f"knowledge.budget_bytes is {self.budget_bytes}; it must be 0 or more"
+            )
 
 
 @dataclass(frozen=True)
@@ -87,14 +109,26 @@ class Evaluation:
     price_per_hour: float = 0.10
     """What an hour of this machine costs, in your currency; for cost_per_million."""
 
+    def __post_init__(self) -> None:
+        for name in ("resamples", "threads"):
+            if getattr(self, name) < 1:
+                raise RequestError(
+                    f"evaluation.{name} is {getattr(self, name)}; it must be 1 or more"
+                )
+        if not self.seconds > 0:
+            raise RequestError(f"evaluation.seconds is {self.seconds}; it must be above 0")
+        if not self.price_per_hour >= 0:
+            raise RequestError(
+                f"evaluation.price_per_hour is {self.price_per_hour}; it must be 0 or more"
+            )
+
 
 @dataclass(frozen=True)
 class Recipe:
     """One whole request: from data and teacher to a shipped student."""
 
     data: Data
-    teacher: Any
-    """A folder or id, `package.module:function`, {train: ...}, {ensemble: [...]}; or an object."""
+    teacher: Teacher
     student: Any
     """A preset, a model folder or config, `package.module:function`; in Python a module."""
     task: str | None = None

@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from understudy.errors import RequestError
 from understudy.files import write_json
+
+
+READING_FAILS = (OSError, ValueError, RuntimeError, KeyError, SafetensorError)
 
 
 class LogitsOf(nn.Module):
@@ -50,7 +54,7 @@ def image_classifier(source: str, shape: tuple[int, int, int], classes: int) -> 
                 folder, config=config, ignore_mismatched_sizes=True, use_safetensors=True
             )
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except READING_FAILS as error:
         raise unreadable(source, error) from error
 
 
@@ -64,7 +68,7 @@ def trained_classifier(source: str) -> LogitsOf:
     refuse_pickles(source)
     try:
         model = AutoModelForImageClassification.from_pretrained(source, use_safetensors=True)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except READING_FAILS as error:
         raise unreadable(source, error) from error
     return LogitsOf(model)
 

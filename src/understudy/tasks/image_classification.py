@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from understudy.data import checks, images, labels, sources, splits
+from understudy.data import checks, images, labels, near, splits
+from understudy.data.columns import choose_columns
 from understudy.errors import RequestError
 from understudy.store import Column, Index, create, rows_per_shard_for
 from understudy.tasks.prepared import ROLES, Facts, IntArray, Prepared, open_prepared, save_facts
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from understudy.data.settings import Data
     from understudy.objectives import Objective
     from understudy.store import Store
-
-SAMPLE = 256
-"""Rows looked at to learn the size and kind of the images."""
 
 
 class ImageClassification:
@@ -44,8 +42,8 @@ class ImageClassification:
         columns = {role: _columns(rows[role], role, data) for role in given}
         encoded, classes = _labels(rows, columns, data)
         numbers = np.concatenate([encoded[role] for role in given])
-        sample = rows["train"].select(np.arange(min(SAMPLE, len(rows["train"]))))
-        form = images.to_pixels(sample.columns[columns["train"]["image"]], data.image_size)[1]
+        pixels = rows["train"].columns[columns["train"]["image"]]
+        form = images.pixel_format(pixels, data.image_size)
         store = _store_images(rows, columns, numbers, form, folder)
 
         hashes = _hashes(store)
@@ -88,8 +86,8 @@ class ImageClassification:
         Raises: RequestError where an image cannot be read or has another shape.
         """
         height, width, channels = form["shape"]
-        pixels, _ = images.to_pixels(given, (height, width), channels)
-        return {"image": pixels.astype(form["dtype"], copy=False)}
+        pixels, _ = images.to_pixels(given, (height, width), channels, form["dtype"])
+        return {"image": pixels}
 
     def picture(self, inputs: Mapping[str, Any], row: int) -> bytes | None:
         """The image of one row as a PNG, stretched to the full range of grey."""
@@ -107,7 +105,7 @@ class ImageClassification:
 
 def _columns(rows: Rows, role: str, data: Data) -> dict[str, str]:
     wanted = ("image",) if role == "unlabelled" else ("image", "label")
-    return sources.choose_columns(rows, wanted, data.columns)
+    return choose_columns(rows, wanted, data.columns)
 
 
 def _labels(
@@ -149,7 +147,8 @@ def _store_images(
                 rows[role].select(np.arange(start, stop)).columns[columns[role]["image"]],
                 form.size,
                 form.channels,
-            )[0].astype(form.dtype, copy=False)
+                form.dtype,
+            )[0]
             for role, start, stop in _pieces(rows, span)
         ]
         store.write(
@@ -253,9 +252,16 @@ def _findings(
 ) -> list[checks.Finding]:
     """What a user should know of these rows before trusting any figure."""
     train, test = parts["train"], parts["test"]
+    coarse = np.concatenate([near.coarse(chunk) for _, chunk in _chunks(store)])
+
+    def pixels(rows: IntArray) -> Any:
+        order, place = np.unique(rows, return_inverse=True)
+        return store.gather(order, ("image",))["image"][place]
+
     return [
         *checks.find_duplicates(hashes[train]),
         *checks.find_leaks(hashes[train], hashes[test]),
+        *near.find_near_leaks(coarse, train, test, pixels),
         *checks.conflicting_labels(hashes[train], numbers[train]),
         *checks.label_findings(numbers[train], classes),
     ]
@@ -267,7 +273,7 @@ def _slices(
     """The value of each slicing column for each test row."""
     source = rows["test"] if "test" in rows else rows["train"]
     begin = sum(len(rows[role]) for role in given[: given.index("test")]) if "test" in rows else 0
-    wanted = sources.choose_columns(source, data.slices, {name: name for name in data.slices})
+    wanted = choose_columns(source, data.slices, {name: name for name in data.slices})
     return {
         name: tuple(str(source.columns[column][row - begin]) for row in parts["test"])
         for name, column in wanted.items()

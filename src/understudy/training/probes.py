@@ -11,8 +11,9 @@ from typing import Any
 from torch import nn
 
 from understudy.objectives import HardLabels, Objective, SoftLabels, Weighted, recipe_name
-from understudy.training.loop import Lesson, train
+from understudy.training.loop import train
 from understudy.training.settings import Training
+from understudy.training.step import Lesson
 
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
 SOFT_WEIGHTS = (0.5, 0.9, 1.0)

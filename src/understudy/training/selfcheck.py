@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from understudy.errors import RequestError
 from understudy.objectives import Objective, fused_loss
 from understudy.training.knowledge import Knowledge
-from understudy.training.loop import Lesson, tensors
+from understudy.training.step import Lesson, tensors
 
 if TYPE_CHECKING:
     from understudy.tasks.prepared import Prepared

@@ -1,0 +1,115 @@
+"""One training step: what happens to one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from understudy.objectives import Objective, fused_loss
+from understudy.training.knowledge import Knowledge
+from understudy.training.precision import autocast
+from understudy.training.settings import Training
+
+if TYPE_CHECKING:
+    from understudy.tasks.prepared import IntArray, Prepared
+
+Emit = Callable[[Mapping[str, Any]], None]
+"""Takes the events of a run; the only hook of the loop."""
+
+
+def unheard(record: Mapping[str, Any]) -> None:
+    """For a training that nobody listens to."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is learnt: rows of a transfer set, what the teacher knows of them, and the objective."""
+
+    prepared: Prepared
+    inputs: tuple[str, ...]
+    knowledge: Knowledge
+    objective: Objective
+
+    def rows(self) -> IntArray:
+        """The training rows that some term can learn from: all, or the labelled ones alone."""
+        rows = self.prepared.splits["train"]
+        if any(not part.term.needs_labels for part in self.objective.terms):
+            return rows
+        return rows[self.prepared.labels[rows] >= 0]
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A network with its optimizer, on its device, in its share of the processes."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    accelerator: Any
+    cast: Callable[[], Any]
+    training: Training
+
+    @classmethod
+    def of(cls, network: nn.Module, training: Training) -> Worker:
+        """Hand the network to Accelerate, which knows of devices and processes."""
+        from accelerate import Accelerator
+
+        accelerator = Accelerator()
+        cast = autocast(training.precision, network, accelerator.device)
+        prepared = accelerator.prepare_model(network)
+        return cls(prepared, adamw(network, training), accelerator, cast, training)
+
+    def set_rate(self, share: float) -> None:
+        """Set the learning rate to a share of its peak."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.training.learning_rate * share
+
+    def step(self, lesson: Lesson, batch: IntArray) -> Tensor:
+        """Learn from one batch; the loss of this process's share of it, as a number []."""
+        labels, device = lesson.prepared.labels[batch], self.accelerator.device
+        counts = {"rows": len(batch), "labelled": int((labels >= 0).sum())}
+        total = torch.zeros(())
+        for part, known in self._micro_batches(batch, labels):
+            inputs = tensors(lesson.prepared.inputs(part, lesson.inputs), device)
+            said = lesson.knowledge.of(part, inputs)
+            with self.cast():
+                shown = {"logits": self.network(*inputs.values())}
+            truth = torch.from_numpy(known).to(device)
+            loss = fused_loss(lesson.objective, shown, said, truth, **counts)
+            # Data-parallel training averages over processes; the denominators here are global.
+            self.accelerator.backward(loss * self.accelerator.num_processes)
+            total += loss.detach().cpu()
+        if self.training.clip is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return total
+
+    def _micro_batches(self, batch: IntArray, labels: IntArray) -> list[tuple[Any, Any]]:
+        """This process's rows of the batch and their labels, cut into micro-batches."""
+        mine = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
+        batch, labels = batch[mine], labels[mine]
+        if self.training.accumulate == 1:
+            return [(batch, labels)]
+        size = -(-len(batch) // self.training.accumulate)
+        starts = range(0, max(len(batch), 1), max(size, 1))
+        return [(batch[at : at + size], labels[at : at + size]) for at in starts]
+
+
+def adamw(network: nn.Module, training: Training) -> torch.optim.Optimizer:
+    """AdamW, with no decay on biases and normalisation."""
+    learnt = [weight for weight in network.parameters() if weight.requires_grad]
+    groups = [
+        {"params": [w for w in learnt if w.ndim > 1], "weight_decay": training.weight_decay},
+        {"params": [w for w in learnt if w.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
+
+
+def tensors(arrays: Mapping[str, Any], device: Any) -> dict[str, Tensor]:
+    """Gathered columns as tensors on a device, without a copy where they are there already."""
+    return {name: torch.from_numpy(value).to(device) for name, value in arrays.items()}

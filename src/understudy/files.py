@@ -44,11 +44,18 @@ def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:
     try:
         with full_disk_is_a_request_error(path):
             write(temporary)
+            temporary.chmod(0o666 & ~_umask())
             flush(temporary)
             temporary.replace(path)
             flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 @contextmanager

@@ -2,31 +2,91 @@
 
 from __future__ import annotations
 
-import re
-
+from understudy.objectives.corrected import Corrected
+from understudy.objectives.correlations import Correlations
+from understudy.objectives.diverging import (
+    AlphaBeta,
+    JensenShannon,
+    ReverseKl,
+    SkewedKl,
+    SkewedReverseKl,
+    SymmetricKl,
+    TotalVariation,
+)
 from understudy.objectives.fused import fused_loss
+from understudy.objectives.knobs import recipe_name
 from understudy.objectives.labels import HardLabels, SoftLabels, cross_entropy, forward_kl
-from understudy.objectives.term import Answers, Objective, Term, Weighted, as_objective
+from understudy.objectives.refined import DecoupledLabels, PlackettLuce, RefinedLabels
+from understudy.objectives.sparse import SampledLabels, SparseLabels
+from understudy.objectives.targets import (
+    LogitSquaredError,
+    SoftCrossEntropy,
+    StandardisedLogits,
+    TeacherLabels,
+)
+from understudy.objectives.term import (
+    Answers,
+    Objective,
+    Term,
+    Weighted,
+    as_objective,
+    is_joint,
+    rests_at_teacher,
+)
 
-OBJECTIVES: tuple[type[Term], ...] = (SoftLabels, HardLabels)
-
-
-def recipe_name(kind: type) -> str:
-    """The name of a class in a recipe: SoftLabels -> soft_labels."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
-
+OBJECTIVES: tuple[type[Term], ...] = (
+    SoftLabels,
+    HardLabels,
+    SoftCrossEntropy,
+    TeacherLabels,
+    LogitSquaredError,
+    StandardisedLogits,
+    DecoupledLabels,
+    RefinedLabels,
+    PlackettLuce,
+    Correlations,
+    ReverseKl,
+    SymmetricKl,
+    JensenShannon,
+    SkewedKl,
+    SkewedReverseKl,
+    AlphaBeta,
+    TotalVariation,
+    SparseLabels,
+    SampledLabels,
+)
 
 __all__ = [
     "OBJECTIVES",
+    "AlphaBeta",
     "Answers",
+    "Corrected",
+    "Correlations",
+    "DecoupledLabels",
     "HardLabels",
+    "JensenShannon",
+    "LogitSquaredError",
     "Objective",
+    "PlackettLuce",
+    "RefinedLabels",
+    "ReverseKl",
+    "SampledLabels",
+    "SkewedKl",
+    "SkewedReverseKl",
+    "SoftCrossEntropy",
     "SoftLabels",
+    "SparseLabels",
+    "StandardisedLogits",
+    "SymmetricKl",
+    "TeacherLabels",
     "Term",
+    "TotalVariation",
     "Weighted",
     "as_objective",
     "cross_entropy",
     "forward_kl",
     "fused_loss",
+    "is_joint",
     "recipe_name",
+    "rests_at_teacher",
 ]

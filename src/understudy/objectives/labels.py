@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from understudy.errors import RequestError
+from understudy.objectives.probabilities import log_probabilities, relative_entropy, widened
 from understudy.objectives.term import Answers, Composable, Number, settled
 
 UNLABELLED = -1
@@ -26,9 +27,9 @@ def forward_kl(student: Tensor, teacher: Tensor, *, temperature: float = 1.0) ->
             logits as the temperature grows (section 2.1 of the source).
     Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2, without their T**2.
     """
-    shown = functional.log_softmax(student.float() / temperature, dim=-1)
-    said = functional.log_softmax(teacher.float() / temperature, dim=-1)
-    return (said.exp() * (said - shown)).sum(dim=-1)
+    shown = log_probabilities(student, temperature=temperature)
+    said = log_probabilities(teacher, temperature=temperature)
+    return relative_entropy(said, shown)
 
 
 def cross_entropy(student: Tensor, labels: Tensor) -> Tensor:
@@ -39,7 +40,7 @@ def cross_entropy(student: Tensor, labels: Tensor) -> Tensor:
     Source: the negative log-likelihood of a categorical distribution.
     """
     return functional.cross_entropy(
-        student.float(), labels, reduction="none", ignore_index=UNLABELLED
+        widened(student), labels, reduction="none", ignore_index=UNLABELLED
     )
 
 
@@ -75,6 +76,7 @@ class HardLabels(Composable):
 
     reads: ClassVar[tuple[str, ...]] = ()
     needs_labels: ClassVar[bool] = True
+    zero_at_teacher: ClassVar[bool] = False
 
     def per_row(self, shown: Answers, said: Answers, labels: Tensor) -> Tensor:
         """Shapes: logits [B, C], labels [B] with -1 for none -> [B], in nats."""

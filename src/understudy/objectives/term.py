@@ -26,7 +26,8 @@ class Term(Protocol):
     """One thing to learn: a choice with its knobs, and one number a row.
 
     Write a frozen dataclass with these three members (and `Composable` as its base, to add and
-    scale it); put it in `OBJECTIVES` if a recipe file should be able to name it.
+    scale it, and to say that it is `joint`); put it in `OBJECTIVES` if a recipe file should be
+    able to name it.
     """
 
     reads: ClassVar[tuple[str, ...]]
@@ -40,7 +41,12 @@ class Term(Protocol):
 
 
 class Composable:
-    """Gives a term its `+` and `*`."""
+    """Gives a term its `+` and `*`, and says what is true of most terms."""
+
+    joint: ClassVar[bool] = False
+    """Whether a row's number depends on the other rows of its batch, and thus on micro-batches."""
+    zero_at_teacher: ClassVar[bool] = True
+    """Whether a student that shows what its teacher said has a loss of 0 and no gradient."""
 
     def __mul__(self: Term, factor: float) -> Objective:
         return as_objective(self) * factor
@@ -127,6 +133,16 @@ def as_objective(given: Objective | Weighted | Term) -> Objective:
     if isinstance(given, Objective):
         return given
     return Objective((given if isinstance(given, Weighted) else Weighted(given),))
+
+
+def is_joint(term: Term) -> bool:
+    """Whether the term says that it is over pairs of rows; one that says nothing is not."""
+    return bool(getattr(term, "joint", False))
+
+
+def rests_at_teacher(term: Term) -> bool:
+    """Whether the loss of a student equal to its teacher must be 0, with no gradient."""
+    return bool(term.reads) and bool(getattr(term, "zero_at_teacher", True))
 
 
 def settled(value: Number) -> float:

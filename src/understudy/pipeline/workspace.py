@@ -52,8 +52,9 @@ class Workspace:
         """Run a step, or pass over it where its output exists; returns what it says of itself."""
         facts = self.done(name, key)
         if facts is not None:
+            if name not in self.timings:
+                self.emit({"event": "step", "step": name, "state": "kept"})
             self.timings[name] = facts["seconds"]
-            self.emit({"event": "step", "step": name, "state": "kept"})
             return facts
         self.emit({"event": "step", "step": name, "state": "begun"})
         began = time.monotonic()

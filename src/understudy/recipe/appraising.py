@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from understudy.errors import RequestError
+from understudy.recipe.writing import on_one_line
 
 ENDINGS: Mapping[str, str] = {
     "ForImageClassification": "image-classification",
@@ -38,7 +39,16 @@ class Appraisal:
     reads: tuple[int, int] | None = None
 
 
-def appraise(teacher: str, source: str, classes: tuple[str, ...]) -> Appraisal:
+@dataclass(frozen=True)
+class Labels:
+    """The classes of the data in their order; `numbered` where the rows hold integers for them."""
+
+    source: str
+    classes: tuple[str, ...]
+    numbered: bool = False
+
+
+def appraise(teacher: str, labels: Labels) -> Appraisal:
     """Look at a preset, a model folder, a hub id or the name of a function.
 
     Raises: RequestError where it does not exist, is for another task, or answers another number of
@@ -48,11 +58,9 @@ def appraise(teacher: str, source: str, classes: tuple[str, ...]) -> Appraisal:
     for saved in (folder / "understudy.json", folder / "student" / "understudy.json"):
         if saved.is_file():
             names = tuple(map(str, _json(saved)["classes"]))
-            _refuse_other_count(teacher, len(names), source, classes)
-            told = f"a model of ours, {len(names)} classes"
-            return Appraisal(teacher, told, classes=_order(names, classes))
+            return _named(teacher, "a model of ours", names, labels)
     if (folder / "config.json").is_file():
-        return _transformers(teacher, _json(folder / "config.json"), source, classes)
+        return _transformers(teacher, _json(folder / "config.json"), labels)
     from understudy.students import is_preset
 
     if is_preset(teacher):
@@ -72,9 +80,7 @@ def appraise(teacher: str, source: str, classes: tuple[str, ...]) -> Appraisal:
     )
 
 
-def _transformers(
-    teacher: str, config: Mapping[str, Any], source: str, classes: tuple[str, ...]
-) -> Appraisal:
+def _transformers(teacher: str, config: Mapping[str, Any], labels: Labels) -> Appraisal:
     kind = str((config.get("architectures") or ["model of no stated class"])[0])
     task = next((task for end, task in ENDINGS.items() if kind.endswith(end)), None)
     if task is None:
@@ -84,33 +90,32 @@ def _transformers(
             f"teacher: '{teacher}' is a {kind}, which is for {task}; that task is not there yet, "
             "image-classification is"
         )
-    labels: Mapping[str, str] = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
-    names = tuple(str(labels[key]) for key in sorted(labels, key=int))
-    _refuse_other_count(teacher, len(names), source, classes)
+    stored: Mapping[str, str] = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
+    names = tuple(str(stored[key]) for key in sorted(stored, key=int))
     side = config.get("image_size")
-    reads = (side, side) if isinstance(side, int) else tuple(side) if side else None
-    told = f"a {kind}, {len(names)} classes" + (f", {_size(reads)} pixels" if reads else "")
-    order = None if names[0] == "LABEL_0" else _order(names, classes)
-    return Appraisal(teacher, told, classes=order, reads=reads)  # type: ignore[arg-type]
+    reads = (side, side) if isinstance(side, int) else (side[0], side[1]) if side else None
+    told = f"a {kind}" + (f" of {reads[0]} x {reads[1]} pixels" if reads else "")
+    return replace(_named(teacher, told, names, labels), reads=reads)
 
 
-def _order(names: tuple[str, ...], classes: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The teacher's names where they are those of the data, or name what the data number."""
-    numbered = classes == tuple(map(str, range(len(classes))))
-    return names if names != classes and (numbered or set(names) == set(classes)) else None
+def _named(teacher: str, kind: str, names: tuple[str, ...], labels: Labels) -> Appraisal:
+    """A teacher whose outputs have names, held against the classes of the data.
 
-
-def _refuse_other_count(teacher: str, count: int, source: str, classes: tuple[str, ...]) -> None:
-    if count != len(classes):
+    Its names become those of the data where the data only number them, or order them otherwise.
+    """
+    classes = labels.classes
+    if len(names) != len(classes):
         listed = ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")
         raise RequestError(
-            f"teacher: '{teacher}' answers {count} classes, but {source} has {len(classes)}: "
-            f"{listed}; give a teacher of these classes"
+            f"teacher: '{teacher}' answers {len(names)} classes, but {labels.source} has "
+            f"{len(classes)}: {listed}; give a teacher of these classes"
         )
-
-
-def _size(size: tuple[Any, ...]) -> str:
-    return " x ".join(map(str, size))
+    told = f"{kind}, {len(names)} classes"
+    if names == classes or names[0] == "LABEL_0":
+        return Appraisal(teacher, told)
+    if labels.numbered or set(names) == set(classes):
+        return Appraisal(teacher, told, classes=names)
+    return Appraisal(teacher, f"{told}; check their order: {on_one_line(list(names))[1:-1]}")
 
 
 def _json(path: Path) -> dict[str, Any]:

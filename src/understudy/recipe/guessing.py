@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from understudy.data.rows import Rows
 
 SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".m4a")
+WORDS = 4
+"""A cell of so many is a text and no category."""
 
 
 def image_columns(rows: Rows) -> dict[str, str]:
@@ -23,13 +25,18 @@ def image_columns(rows: Rows) -> dict[str, str]:
     image = _image_column(rows)
     if image is None:
         raise RequestError(
-            f"{rows.origin} holds columns {', '.join(rows.columns)}, so it is for "
+            f"{rows.origin} holds no images (it has {_listed(rows)}), so it is for "
             f"{_other_task(rows)}; that task is not there yet, image-classification is"
         )
     others = [name for name in rows.columns if name != image]
     if len(others) == 1:
         return {"image": image, "label": others[0]}
     return choose_columns(rows, ("image", "label"), {"image": image})
+
+
+def _listed(rows: Rows) -> str:
+    names = [name if len(name) <= 20 else f"{name[:17]}..." for name in rows.columns]
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
 
 
 def _image_column(rows: Rows) -> str | None:
@@ -70,7 +77,7 @@ def _other_task(rows: Rows) -> str:
     texts = {name: value for name, value in first.items() if isinstance(value, str)}
     if any(value.lower().endswith(SOUNDS) for value in texts.values()):
         return "audio-classification"
-    if any(name in KNOWN["text"] for name in texts):
+    if any(name in KNOWN["text"] or len(text.split()) >= WORDS for name, text in texts.items()):
         return "text-classification"
     if {"user", "item"} <= {name.removesuffix("_id").removesuffix("id") for name in first}:
         return "recommendation"

@@ -1,4 +1,4 @@
-"""`understudy init`: look at data and teacher, and propose a commented recipe that runs as it is."""
+"""`understudy init`: look at data and teacher, and propose a recipe that runs as it is."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from understudy.recipe.proposal import Beside, Seen, compose
 
 if TYPE_CHECKING:
+    from understudy.data.cells import Column
     from understudy.data.images import PixelFormat
     from understudy.data.rows import Rows
 
@@ -25,7 +26,7 @@ def propose(data_path: str, teacher: str | None = None) -> str:
     """
     from understudy.data import labels, sources
     from understudy.data.images import pixel_format
-    from understudy.recipe.appraising import appraise
+    from understudy.recipe.appraising import Labels, appraise
     from understudy.recipe.guessing import image_columns
 
     source = _train_file(str(data_path))
@@ -33,6 +34,7 @@ def propose(data_path: str, teacher: str | None = None) -> str:
     columns = image_columns(rows)
     form = pixel_format(rows.columns[columns["image"]])
     numbers, classes = labels.encode(rows.columns[columns["label"]], rows.classes)
+    named = Labels(source, classes, _are_numbers(rows.columns[columns["label"]]))
     counts = [int((numbers == label).sum()) for label in range(len(classes))]
     return compose(
         Seen(
@@ -50,7 +52,7 @@ def propose(data_path: str, teacher: str | None = None) -> str:
             skipped=rows.skipped,
         ),
         {role: found for role, names in ROLES.items() if (found := _beside(source, names))},
-        appraise(teacher, source, classes) if teacher else None,
+        appraise(teacher, named) if teacher else None,
     )
 
 
@@ -62,6 +64,12 @@ def _train_file(source: str) -> str:
     folder = Path(source).expanduser()
     files = [folder / f"train{suffix}" for suffix in (*ARRAYS, *TABLES)]
     return next((str(Path(source) / file.name) for file in files if file.is_file()), source)
+
+
+def _are_numbers(column: Column) -> bool:
+    import numpy as np
+
+    return np.asarray(column[0]).dtype.kind in "iuf"
 
 
 def _sizes_differ(rows: Rows, column: str, form: PixelFormat) -> bool:

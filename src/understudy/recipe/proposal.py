@@ -85,7 +85,7 @@ def compose(seen: Seen, beside: Mapping[str, Beside], teacher: Appraisal | None)
         "",
         *_teacher(teacher, choices),
         "",
-        f"student: {choices.student}  # also: a preset such as cnn-medium or mlp-32, a model folder",
+        f"student: {choices.student}  # or another preset, or a model folder",
         "",
         "objective:  # what the student minimises: a weighted sum",
         "  - soft_labels: {temperature: 4, weight: 0.9}  # match the teacher's probabilities",
@@ -113,10 +113,10 @@ def _sentences(seen: Seen) -> Iterator[str]:
     colour = "grey" if seen.channels == 1 else "in colour"
     yield f"Seen: {seen.rows:,} rows; {form}, {colour}, kept as {seen.dtype}."
     some = on_one_line(list(seen.classes[:SHOWN]))[1:-1]
-    more = ", ..." if len(seen.classes) > SHOWN else ""
+    more = ", ..." if len(seen.classes) > SHOWN else "."
     fewest, most = seen.class_rows
     each = f"{fewest:,} rows each" if fewest == most else f"{fewest:,} to {most:,} rows each"
-    yield f"{len(seen.classes)} classes, {each}: {some}{more}."
+    yield f"{len(seen.classes)} classes, {each}: {some}{more}"
     if seen.unlabelled:
         yield f"{seen.unlabelled:,} rows have no label; the teacher labels them."
     if seen.others:
@@ -162,7 +162,8 @@ def _teacher(teacher: Appraisal | None, choices: Choices) -> Iterator[str]:
         yield f"teacher: {on_one_line(teacher.name)}  # {teacher.comment}"
         return
     preset = choices.teacher if teacher is None else teacher.name
-    yield "teacher:  # none was given: this preset is trained on the labels first, and kept"
+    told = "none was given, so a preset" if teacher is None else "a preset, which"
+    yield f"teacher:  # {told} is trained on the labels first, and kept"
     yield f"  train: {preset}"
     training: dict[str, Any] = {
         "epochs": choices.teacher_epochs,

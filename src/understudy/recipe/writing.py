@@ -56,19 +56,19 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
         for name in dict.fromkeys((*old, *new)):
             inner = f"{path}.{name}" if path else str(name)
             if name not in old:
-                yield f"{inner} was not there and is {_told(new[name])}"
+                yield f"{inner} was not there and is {on_one_line(new[name])}"
             elif name not in new:
-                yield f"{inner} was {_told(old[name])} and is not there"
+                yield f"{inner} was {on_one_line(old[name])} and is not there"
             else:
                 yield from _differences(old[name], new[name], inner)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for at, (before, after) in enumerate(zip(old, new, strict=True)):
             yield from _differences(before, after, f"{path}[{at}]")
     elif old != new:
-        yield f"{path or 'the recipe'} was {_told(old)} and is {_told(new)}"
+        yield f"{path or 'the recipe'} was {on_one_line(old)} and is {on_one_line(new)}"
 
 
-def _told(value: Any) -> str:
+def on_one_line(value: Any) -> str:
     """A value in YAML, on one line."""
     style = {**STYLE, "width": sys.maxsize, "default_flow_style": True}
     text: str = yaml.dump(value, Dumper=_Dumper, **style)
@@ -76,11 +76,11 @@ def _told(value: Any) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text with unusual line breaks in double quotes; PyYAML's own choice loses them."""
+    """Writes text with line breaks in double quotes; PyYAML's own choice loses some of them."""
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    quotes = '"' if set(text) & set("\r\x85\u2028\u2029") else None
+    quotes = '"' if set(text) & set("\n\r\x85\u2028\u2029") else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=quotes)
 
 

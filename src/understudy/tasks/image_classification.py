@@ -259,11 +259,11 @@ def _findings(
         return store.gather(order, ("image",))["image"][place]
 
     return [
-        *checks.find_duplicates(hashes[train]),
-        *checks.find_leaks(hashes[train], hashes[test]),
-        *near.find_near_leaks(coarse, train, test, pixels),
-        *checks.conflicting_labels(hashes[train], numbers[train]),
-        *checks.label_findings(numbers[train], classes),
+        *(f.renumbered(train) for f in checks.find_duplicates(hashes[train])),
+        *(f.renumbered(test) for f in checks.find_leaks(hashes[train], hashes[test])),
+        *(f.renumbered(test) for f in near.find_near_leaks(coarse, train, test, pixels)),
+        *(f.renumbered(train) for f in checks.conflicting_labels(hashes[train], numbers[train])),
+        *(f.renumbered(train) for f in checks.label_findings(numbers[train], classes)),
     ]
 
 

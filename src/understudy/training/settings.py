@@ -37,9 +37,13 @@ class Training:
                 raise RequestError(
                     f"training.{name} is {getattr(self, name)}; it must be 1 or more"
                 )
-        if not self.learning_rate > 0:
+        for name in ("learning_rate", "clip", "checkpoint_seconds"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise RequestError(f"training.{name} is {value}; it must be above 0")
+        if self.weight_decay < 0:
             raise RequestError(
-                f"training.learning_rate is {self.learning_rate}; it must be above 0"
+                f"training.weight_decay is {self.weight_decay}; it must be 0 or more"
             )
         if not 0 <= self.warmup < 1:
             raise RequestError(f"training.warmup is {self.warmup}; it must lie in [0, 1)")

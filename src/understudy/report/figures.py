@@ -1,0 +1,199 @@
+"""Numbers as a reader wants to see them. Whatever is missing, or no number, becomes a dash."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+DASH = "–"
+SHARES = ("accuracy", "macro_f1", "f1", "recall", "precision")
+"""Metrics that are written as percentages, also with a suffix such as recall@10."""
+
+Write = Callable[[object], str]
+
+
+def at(tree: object, *path: str) -> Any:
+    """What lies at a path of keys; None where a step is missing."""
+    for key in path:
+        tree = tree.get(key) if isinstance(tree, Mapping) else None
+    return tree
+
+
+def mapping(tree: object, *path: str) -> Mapping[str, Any]:
+    """The mapping that lies at a path, or an empty one."""
+    found = at(tree, *path)
+    return found if isinstance(found, Mapping) else {}
+
+
+def listing(tree: object, *path: str) -> Sequence[Any]:
+    """The list that lies at a path, or an empty one."""
+    found = at(tree, *path)
+    return found if isinstance(found, list | tuple) else ()
+
+
+def number(value: object) -> float | None:
+    """The value as a finite number, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def typeset(text: str) -> str:
+    """A written number with a real minus sign."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def formatted(pattern: str) -> Write:
+    """A writer of numbers by a format such as '{:.1%}'."""
+
+    def write(value: object) -> str:
+        found = number(value)
+        return DASH if found is None else typeset(pattern.format(found))
+
+    return write
+
+
+share = formatted("{:.1%}")
+count = formatted("{:,.0f}")
+fine = formatted("{:.3f}")
+
+
+def significant(value: object, digits: int = 3) -> str:
+    """A number to so many significant digits, never with an exponent in its usual range."""
+    found = number(value)
+    if found is None:
+        return DASH
+    if found == 0:
+        return "0"
+    places = digits - 1 - math.floor(math.log10(abs(found)))
+    return typeset(f"{found:.{digits - 1}e}" if places > 9 else f"{found:,.{max(0, places)}f}")
+
+
+def size(value: object) -> str:
+    """Bytes in the unit that fits, in steps of 1000."""
+    found = number(value)
+    if found is None:
+        return DASH
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(found) < 999.5 or unit == "GB":
+            break
+        found /= 1000
+    return f"{found:.0f} {unit}" if unit == "B" else f"{significant(found)} {unit}"
+
+
+def milliseconds(value: object) -> str:
+    """A latency."""
+    return DASH if number(value) is None else f"{significant(value)} ms"
+
+
+def seconds(value: object) -> str:
+    """A duration in the unit that fits."""
+    found = number(value)
+    if found is None:
+        return DASH
+    if found < 90:
+        return f"{significant(found, 2) if found < 10 else f'{found:.0f}'} s"
+    return f"{found / 60:.0f} min" if found < 5400 else f"{found / 3600:.1f} h"
+
+
+def times(value: object) -> str:
+    """A ratio."""
+    found = number(value)
+    if found is None:
+        return DASH
+    return f"{found:,.0f}×" if found >= 10 else f"{significant(found, 2)}×"
+
+
+def chance(value: object) -> str:
+    """A p-value."""
+    found = number(value)
+    if found is None:
+        return DASH
+    return "p < 0.001" if found < 0.001 else f"p = {significant(found, 2)}"
+
+
+def span(low: object, high: object, write: Write) -> str:
+    """The two ends of an interval; nothing where one is missing."""
+    if number(low) is None or number(high) is None:
+        return ""
+    return f"{write(low)} to {write(high)}"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The main metric: its name, which way is better, and how it is written."""
+
+    name: str
+    higher_is_better: bool = True
+
+    @staticmethod
+    def of(card: Mapping[str, Any]) -> Metric:
+        """The metric of a scorecard."""
+        name = at(card, "metric")
+        return Metric(str(name) if name else "accuracy", at(card, "direction") != "lower")
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is written as a percentage."""
+        return self.name.split("@")[0] in SHARES
+
+    @property
+    def words(self) -> str:
+        """Its name in running text."""
+        return self.name.replace("_", " ")
+
+    def value(self, value: object) -> str:
+        """A value of the metric."""
+        return share(value) if self.is_share else significant(value, 4)
+
+    def difference(self, value: object) -> str:
+        """How much more of it one model has than another; shares differ by points."""
+        found = number(value)
+        if found is None:
+            return DASH
+        return f"{self.change(found)} points" if self.is_share else self.change(found)
+
+    def change(self, value: object) -> str:
+        """The same without its unit."""
+        found = number(value)
+        if found is None:
+            return DASH
+        return typeset(f"{found * 100:+.1f}" if self.is_share else f"{found:+.4g}")
+
+    def tick(self, value: float, step: float) -> str:
+        """A value on an axis whose ticks are `step` apart."""
+        scale, unit = (100.0, "%") if self.is_share else (1.0, "")
+        places = max(0, -math.floor(math.log10(step * scale) + 1e-9))
+        digits = places + (not math.isclose(round(step * scale, places), step * scale))
+        return typeset(f"{value * scale:.{digits}f}{unit}")
+
+
+BY_NAME: Mapping[str, Write] = {
+    **dict.fromkeys(("quality_retained", "recovered_gap", "agreement", "accuracy"), share),
+    **dict.fromkeys(("harmful_flips", "helpful_flips", "inherited_errors", "macro_f1"), share),
+    **dict.fromkeys(("ece", "brier", "kl", "p_value"), fine),
+    **dict.fromkeys(("parameters", "throughput_per_s"), count),
+    **dict.fromkeys(("latency_p50_ms", "latency_p95_ms"), milliseconds),
+    **dict.fromkeys(("size_ratio", "speedup"), times),
+    "bytes": size,
+    "bytes_per_row": size,
+    "teach_seconds": seconds,
+    "peak_memory_mb": lambda value: f"{significant(value)} MB",
+}
+"""How a figure of the scorecard is written, by its name."""
+
+
+def named(name: str, value: object) -> str:
+    """A figure of the scorecard, written as its name asks for; texts and truths as words."""
+    if number(value) is not None:
+        return BY_NAME.get(name, _general)(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) and value else DASH
+
+
+def _general(value: object) -> str:
+    found = number(value)
+    return count(value) if found is not None and found == int(found) else significant(value, 4)

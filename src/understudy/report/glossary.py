@@ -1,0 +1,38 @@
+"""The words of a report, each explained in a sentence or two."""
+
+from __future__ import annotations
+
+WORDS = {
+    "Teacher": "The large model that is imitated.",
+    "Student": "The small model that learned from the teacher's answers.",
+    "Control": "The same small model, trained on the same rows for as long, without the teacher. "
+    "What the student has over it is what the teacher added.",
+    "Rival": "A simple model that needs no teacher: what one would otherwise use at this size.",
+    "Artefact": "The student as a file that ships, scored by the runtime that will run it.",
+    "Quality kept": "The model's quality divided by the teacher's.",
+    "Recovered gap": "How much of the way from control to teacher the student went: 0% is the "
+    "control, 100% the teacher. Not defined where the teacher is not measurably better than the "
+    "control, since there is then no way to go.",
+    "95% interval": "Where the figure would lie in 95 of 100 test sets like this one, by "
+    "resampling its rows (bootstrap). Models are compared on the same resampled rows.",
+    "p": "The probability of a difference at least this large if both models were equally good "
+    "(McNemar's test). Below 0.05 it is unlikely to be chance.",
+    "Agreement": "Share of rows on which the model gives the teacher's answer, right or wrong.",
+    "Harmful flip": "The teacher is right and the model is wrong.",
+    "Helpful flip": "The teacher is wrong and the model is right.",
+    "Inherited error": "The teacher is wrong and the model gives the same wrong answer. Compare it "
+    "with the control's, which never saw the teacher.",
+    "KL": "How far the model's probabilities are from the teacher's, in nats; 0 is identical.",
+    "ECE": "Expected calibration error: how far confidence is from accuracy, on average, over 15 "
+    "bins of equally many rows. 0 is honest.",
+    "Brier": "Mean squared distance between confidence and being right; lower is better.",
+    "Latency": "Time to answer one row: p50 is the median, 95% of answers come within p95.",
+    "Throughput": "Rows answered in a second at the best batch size.",
+    "Memory": "By how much loading the model and answering one batch raise peak memory.",
+    "Cost": "What a million answers cost at the stated price of an hour of the machine.",
+}
+
+
+def explained(*words: str) -> dict[str, str]:
+    """Words with their explanations, in this order."""
+    return {word: WORDS[word] for word in words}

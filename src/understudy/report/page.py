@@ -1,0 +1,150 @@
+"""What the report says, section by section, before it is laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from understudy.report import confusion, exhibits, gallery, headline, tables, teaching
+from understudy.report.figures import Metric, at, count, listing, mapping, number, seconds
+from understudy.report.material import Material
+from understudy.report.naming import LEADING, headline_model
+
+SECTIONS = {
+    "requirements": "Requirements",
+    "models": "The models side by side",
+    "teaching": "What the teacher added",
+    "standings": "Quality against size and speed",
+    "training": "How training went",
+    "calibration": "Whether confidence can be believed",
+    "mistakes": "Which answers are wrong",
+    "data": "The data",
+    "slices": "Quality by group of rows",
+    "knowledge": "What the teacher was asked",
+    "usage": "How to use the result",
+    "making": "How it was made",
+}
+"""The sections of a report in their order, by the name that links use."""
+DATA = {
+    "rows": "Rows",
+    "train_rows": "To train on",
+    "validation_rows": "To validate on",
+    "test_rows": "To test on",
+    "unlabelled": "Without a label",
+    "classes": "Classes",
+    "duplicates": "Duplicates",
+    "leaked_test_rows": "Leaked test rows",
+    "suspect_labels": "Suspect labels",
+}
+KNOWLEDGE = {
+    "mode": "Kept",
+    "rows": "Rows asked",
+    "views": "Views of a row",
+    "bytes": "Stored",
+    "bytes_per_row": "A row",
+    "codec": "Stored as",
+    "teach_seconds": "Time to ask",
+    "reused": "Reused from before",
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the template lays out, each part ready to be written down."""
+
+    title: str
+    task: str
+    test_rows: str
+    model: str
+    verdict: headline.Verdict
+    tiles: list[headline.Tile]
+    advice: list[str]
+    checks: list[tables.Check]
+    tables: tuple[tables.Table, ...]
+    price: str
+    teaching: teaching.Teaching
+    standings: list[exhibits.Exhibit]
+    training: list[exhibits.Exhibit]
+    calibration: list[exhibits.Exhibit]
+    confusions: list[confusion.Confusion]
+    flips: list[gallery.Group]
+    data: Mapping[str, str]
+    findings: list[str]
+    doubtful: list[gallery.Group]
+    slices: list[tables.Table]
+    knowledge: Mapping[str, str]
+    usage: str
+    recipe: str
+    environment: Mapping[str, str]
+    conditions: Mapping[str, str]
+    timings: Mapping[str, str]
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """The sections that have something to say."""
+        silent = {
+            "standings": not self.standings,
+            "training": not self.training,
+            "calibration": not self.calibration,
+            "mistakes": not (self.confusions or self.flips),
+            "slices": not self.slices,
+            "knowledge": not self.knowledge,
+            "usage": not self.usage.strip(),
+        }
+        return {name: title for name, title in SECTIONS.items() if not silent.get(name)}
+
+
+def page_of(material: Material) -> Page:
+    """Everything that the report says, in the order in which it says it."""
+    card = material.scorecard
+    rows = at(card, "rows") or at(card, "data", "test_rows")
+    return Page(
+        title=material.title,
+        task=str(at(card, "task") or "").replace("-", " "),
+        test_rows=count(rows),
+        model=headline_model(card),
+        verdict=headline.verdict(card),
+        tiles=headline.tiles(card),
+        advice=[str(piece) for piece in listing(card, "advice") if piece],
+        checks=tables.checks(card),
+        tables=(tables.quality_table(card), tables.cost_table(card)),
+        price=_price(card),
+        teaching=teaching.teaching(card),
+        standings=exhibits.standings(card),
+        training=exhibits.training(material.curves, Metric.of(card)),
+        calibration=exhibits.calibrations(material.reliability),
+        confusions=_confusions(material),
+        flips=gallery.groups(material.examples, flips=True),
+        data=tables.facts(mapping(card, "data"), DATA),
+        findings=_findings(card),
+        doubtful=gallery.groups(material.examples, flips=False),
+        slices=tables.slice_tables(card),
+        knowledge=tables.facts(mapping(card, "knowledge"), KNOWLEDGE),
+        usage=material.usage,
+        recipe=material.recipe,
+        environment=material.environment,
+        conditions=tables.facts(mapping(card, "conditions"), {}),
+        timings={str(step): seconds(took) for step, took in mapping(card, "timings").items()},
+    )
+
+
+def _confusions(material: Material) -> list[confusion.Confusion]:
+    """The student's first, since it is the one that ships, then the others'."""
+    names = material.classes or listing(material.scorecard, "classes")
+    order = ("student", *LEADING)
+    models = sorted(material.confusion, key=lambda name: (*order, name).index(name))
+    found = (confusion.confusion(name, material.confusion[name], names) for name in models)
+    return [made for made in found if made.classes]
+
+
+def _findings(card: Mapping[str, Any]) -> list[str]:
+    found = (mapping(finding) for finding in listing(card, "data", "findings"))
+    texts = (finding.get("text") or finding.get("kind") for finding in found)
+    return [str(text) for text in texts if text]
+
+
+def _price(card: Mapping[str, Any]) -> str:
+    """The stated price of an hour of the machine; empty where there is none."""
+    price = number(at(card, "price_per_hour"))
+    return "" if price is None else f"{price:.2f}"

@@ -33,7 +33,7 @@ class Model:
     predictor: Predictor
 
     def predict(self, given: Any) -> list[Answer]:
-        """One answer for each input: files, PIL images, or an array of stored images.
+        """One answer for each input: a file or PIL image or several, or an array of images.
 
         Raises: RequestError where an input cannot be read.
         """
@@ -70,9 +70,16 @@ def load(folder: str | Path, *, module: nn.Module | None = None, allow_code: boo
 def _artefact(folder: Path) -> Model:
     from understudy.export import onnx
 
-    facts = json.loads((folder / "labels.json").read_text())
-    form = {"shape": facts["shape"], "dtype": facts["dtype"]}
-    return Model(facts["task"], tuple(facts["classes"]), form, onnx.load(folder))
+    path = folder / "labels.json"
+    try:
+        facts = json.loads(path.read_text())
+        form = {"shape": facts["shape"], "dtype": facts["dtype"]}
+        task, classes = facts["task"], tuple(facts["classes"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RequestError(
+            f"{path}, which names the classes of the model beside it, cannot be read: {error}"
+        ) from error
+    return Model(task, classes, form, onnx.load(folder))
 
 
 def _network(folder: Path, module: nn.Module | None, allow_code: bool) -> Model:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -49,7 +50,7 @@ class _Watcher:
         return self.bars[name]
 
     def _line(self, mark: str, name: str, note: str) -> None:
-        self.console.print(Text(f"{mark} {name:<14}{note}"), highlight=False)
+        self.console.print(Text(f"{mark} {name:<18} {note}"), highlight=False)
 
     def _plan(self, record: Mapping[str, Any]) -> None:
         self.console.print(_plan_table(record), highlight=False)
@@ -61,7 +62,8 @@ class _Watcher:
         elif record["state"] == "done":
             for bar in [bar for bar in self.bars if name.startswith(bar)]:
                 self.progress.remove_task(self.bars.pop(bar))
-            self._line("✓", name, f"{record['seconds']:.1f} s")
+            if name != "self-check":  # which has a line of its own
+                self._line("✓", name, f"{record['seconds']:.1f} s")
 
     def _epoch(self, record: Mapping[str, Any]) -> None:
         bar = self._bar(record.get("model", "training"), record["of"], "epochs")
@@ -92,7 +94,8 @@ def show_plan(record: Mapping[str, Any]) -> None:
 
 def _plan_table(record: Mapping[str, Any]) -> Table:
     left = record["seconds"]
-    table = Table(title=f"Plan: about {_duration(left)} left", title_justify="left")
+    title = f"Plan: about {_duration(left)} left"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name, side in (("step", "left"), ("state", "left"), ("rows", "right")):
         table.add_column(name, justify=side)  # type: ignore[arg-type]
     table.add_column("bytes", justify="right")
@@ -113,20 +116,26 @@ def show_scorecard(card: Mapping[str, Any]) -> None:
     """Every model in one row, then the requirements and the verdict."""
     console = Console()
     metric = card["metric"]
-    table = Table(title=f"{card['task']}, {card['rows']:,} test rows", title_justify="left")
-    table.add_column("model")
-    for name in (metric, "kept", "harmful flips", "parameters", "size", "p50", "rows/s"):
-        table.add_column(name, justify="right")
+    table = Table(
+        title=f"{card['task']}, {card['rows']:,} test rows",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        caption="kept: share of the teacher's quality; broken: right in the teacher, wrong here",
+        caption_justify="left",
+    )
+    table.add_column("model", no_wrap=True)
+    for name in (metric, "kept", "broken", "size", "p50", "rows/s"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name, model in card["models"].items():
         quality = model["quality"][metric]
         versus = card["comparison"].get(name, {})
         latency = (model.get("latency_ms") or {}).get("p50")
         table.add_row(
             name,
-            f"{quality['value']:.2%} [{quality['low']:.1%}, {quality['high']:.1%}]",
+            f"{quality['value']:.2%} ±{(quality['high'] - quality['low']) / 2:.1%}",
             _share(versus.get("quality_retained")),
             _share(versus.get("harmful_flips")),
-            _count(model["parameters"]),
             _size(model["bytes"]),
             "-" if latency is None else f"{latency:.2f} ms",
             _count(model.get("throughput_per_s")),
@@ -145,7 +154,7 @@ def show_scorecard(card: Mapping[str, Any]) -> None:
 
 def show_comparison(rows: Sequence[Mapping[str, Any]]) -> None:
     """One run a row."""
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("run")
     for name in ("quality", "kept", "gap recovered", "harmful flips", "size", "p50", "verdict"):
         table.add_column(name, justify="right")

@@ -51,8 +51,9 @@ class Resampled:
         if len(self.draws) == 0:
             return Interval(self.value, self.value, self.value)
         tail = (1.0 - LEVEL) / 2.0
-        low, high = np.quantile(self.draws, [tail, 1.0 - tail])
-        return Interval(float(self.value), float(low), float(high))
+        # Differences of equal means leave a trace of rounding, which would read as "-0.0".
+        value, low, high = np.round([self.value, *np.quantile(self.draws, [tail, 1 - tail])], 12)
+        return Interval(float(value + 0.0), float(low + 0.0), float(high + 0.0))
 
 
 def resampled_means(table: Any, resamples: int, seed: int) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ EXPORTERS = ("onnx",)
 
 
 def exporter(name: str) -> ModuleType:
-    """The module of a format: `write(network, facts, rows, folder)` and `load(folder)`.
+    """The module of a format: `write(network, facts, rows, folder)`, `load(folder, threads)`.
 
     Raises: RequestError where there is none of that name.
     """

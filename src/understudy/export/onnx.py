@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +30,16 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from PIL import Image
+from PIL import Image, ImageOps
 
 here = Path(__file__).parent
 facts = json.loads((here / "labels.json").read_text())
 height, width, channels = facts["shape"]
-image = Image.open(sys.argv[1]).convert("L" if channels == 1 else "RGB").resize((width, height))
+image = ImageOps.exif_transpose(Image.open(sys.argv[1]))
+if image.has_transparency_data:
+    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+image = image.convert("L" if channels == 1 else "RGB")
+image = image.resize((width, height), Image.Resampling.BILINEAR)
 pixels = np.asarray(image, dtype=facts["dtype"]).reshape(1, height, width, channels)
 session = onnxruntime.InferenceSession(here / "model.onnx")
 (logits,) = session.run(["logits"], {"image": pixels})
@@ -45,18 +50,33 @@ print(facts["classes"][best], round(float(probabilities[best]), 4))
 '''
 
 
-def export(network: nn.Module, facts: ModelFacts, example: Mapping[str, Any], folder: Path) -> None:
+def write(
+    network: nn.Module, facts: ModelFacts, rows: Mapping[str, Any], folder: Path
+) -> dict[str, Any]:
     """Write `model.onnx` (any batch size), `labels.json` and `use.py` into the folder.
 
-    `network` reads stored inputs; `example` holds at least two rows of them. The graph carries no
-    path of this machine. Raises: RequestError where torch cannot export the network.
+    `network` reads stored inputs; `rows` are at least two of them, all different. The model gets
+    its name after it was loaded back and held against the network on these rows.
+    Raises: RequestError where it cannot be exported, or differs.
     """
+    found: dict[str, Any] = {}
+
+    def prove(path: Path) -> None:
+        _export(network, rows, path)
+        _clean(path, facts)
+        found["parity"] = parity(network, OnnxPredictor("onnx", path), rows)
+
+    (folder / MODEL).unlink(missing_ok=True)
+    _describe(facts, folder)
+    replace_atomically(folder / MODEL, prove)
+    return {**found, "bytes": (folder / MODEL).stat().st_size}
+
+
+def _export(network: nn.Module, rows: Mapping[str, Any], path: Path) -> None:
     import torch
 
-    dynamic = ({0: torch.export.Dim("batch")},) * len(example)
-    inputs = tuple(torch.from_numpy(np.ascontiguousarray(value[:2])) for value in example.values())
-
-    def write(path: Path) -> None:
+    inputs = tuple(torch.from_numpy(np.ascontiguousarray(value[:2])) for value in rows.values())
+    try:
         with _quiet_exporter():
             torch.onnx.export(
                 network.eval(),
@@ -66,20 +86,20 @@ def export(network: nn.Module, facts: ModelFacts, example: Mapping[str, Any], fo
                 opset_version=OPSET,
                 external_data=False,
                 verbose=False,
-                input_names=list(example),
+                input_names=list(rows),
                 output_names=["logits"],
-                dynamic_shapes=dynamic,
+                dynamic_shapes=({0: torch.export.Dim("batch")},) * len(rows),
             )
-        _clean(path, facts)
-
-    try:
-        replace_atomically(folder / MODEL, write)
     except torch.onnx.errors.OnnxExporterError as error:
         reason = str(error).strip().splitlines()[0]
         raise RequestError(
             f"the student cannot be exported to ONNX: {reason}; leave 'onnx' out of export, or "
             "write its forward without Python control flow that depends on values"
         ) from error
+
+
+def _describe(facts: ModelFacts, folder: Path) -> None:
+    """What stands beside the model: its labels and inputs, and how to use it."""
     write_json(
         folder / "labels.json",
         {
@@ -100,19 +120,26 @@ def _clean(path: Path, facts: ModelFacts) -> None:
     import onnx
 
     model = onnx.load(path)
-    graph = model.graph
-    parts = [graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]
-    for function in model.functions:
-        parts += [function, *function.node, *function.value_info]
-    for part in parts:
+    for part in (model, *_parts(model.graph), *chain.from_iterable(map(_parts, model.functions))):
         part.ClearField("doc_string")
         part.ClearField("metadata_props")
-    model.ClearField("doc_string")
-    model.ClearField("metadata_props")
     for name, value in {"task": facts.task, "classes": json.dumps(list(facts.classes))}.items():
         model.metadata_props.add(key=name, value=value)
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _parts(graph: Any) -> Iterator[Any]:
+    """A graph or function of the file, and everything in it that can carry a text."""
+    yield graph
+    for field, values in graph.ListFields():
+        if field.name in ("node", "input", "output", "value_info", "initializer"):
+            # The inputs and outputs of a function are names alone.
+            yield from (value for value in values if not isinstance(value, str))
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+                yield from _parts(inner)
 
 
 def _quiet_exporter() -> Any:
@@ -139,7 +166,7 @@ class OnnxPredictor:
     Shapes: image [B, H, W, C] -> logits [B, classes] float32.
     """
 
-    def __init__(self, name: str, folder: Path, threads: int = 1) -> None:
+    def __init__(self, name: str, path: Path, threads: int = 1) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -148,41 +175,27 @@ class OnnxPredictor:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         self.name = name
-        self.folder = folder
+        self.path = path
         try:
             self.session = onnxruntime.InferenceSession(
-                str(folder / MODEL), options, providers=["CPUExecutionProvider"]
+                str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's own classes differ from release to release
-            raise RequestError(
-                f"'{folder / MODEL}' cannot be loaded by onnxruntime: {error}"
-            ) from error
+            raise RequestError(f"'{path}' cannot be loaded by onnxruntime: {error}") from error
 
     @property
     def bytes(self) -> int:
         """Bytes of the model file."""
-        return (self.folder / MODEL).stat().st_size
+        return self.path.stat().st_size
 
     def predict(self, inputs: Mapping[str, Any]) -> Any:
         """The logits of a batch of stored inputs."""
         return self.session.run(["logits"], dict(inputs))[0]
 
 
-def load(folder: Path) -> OnnxPredictor:
-    """The artefact in a folder."""
-    return OnnxPredictor(folder.name, folder)
-
-
-def write(
-    network: nn.Module, facts: ModelFacts, rows: Mapping[str, Any], folder: Path
-) -> dict[str, Any]:
-    """Export, load the artefact back, and hold it against the network on real rows.
-
-    Raises: RequestError where it cannot be exported, or differs.
-    """
-    export(network, facts, rows, folder)
-    artefact = load(folder)
-    return {"parity": parity(network, artefact, rows), "bytes": artefact.bytes}
+def load(folder: Path, threads: int = 1) -> OnnxPredictor:
+    """The artefact in a folder, held to a number of threads."""
+    return OnnxPredictor(folder.name, folder / MODEL, threads)
 
 
 def parity(network: nn.Module, artefact: OnnxPredictor, rows: Mapping[str, Any]) -> float:

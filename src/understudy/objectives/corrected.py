@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import torch
@@ -34,7 +34,7 @@ def blended(teacher: Tensor, labels: Tensor, *, label_share: float = 0.5) -> Ten
 
 
 def confidence_weight(teacher: Tensor, labels: Tensor, *, power: float) -> Tensor:
-    """The teacher's probability of the label, or of its likeliest class where there is none, to a power.
+    """A power of the teacher's probability of the label, or of its likeliest class without one.
 
     Shapes: teacher [B, C] of logits, labels [B] with -1 for none -> [B], between 0 and 1.
     Limits: 1 for every row at a power of 0; above it, rows on which the teacher is unsure, or sure
@@ -58,7 +58,7 @@ class Corrected(Composable):
     every row is weighed; 0 weighs all alike.
     """
 
-    term: Term = SoftLabels()
+    term: Term = field(default_factory=SoftLabels)
     when_wrong: WhenWrong = "blend"
     label_share: float = 0.5
     confidence: float = 0.0
@@ -85,7 +85,7 @@ class Corrected(Composable):
         not_negative(self, "confidence")
 
     def per_row(self, shown: Answers, said: Answers, labels: Tensor) -> Tensor:
-        """Shapes: logits [B, C] of both sides, labels [B] with -1 for none -> [B], as the term's."""
+        """Shapes: logits [B, C] of both sides, labels [B] with -1 for none -> [B], as the term."""
         teacher = said["logits"]
         wrong = (labels != UNLABELLED) & (teacher.argmax(dim=-1) != labels)
         known = labels.clamp(min=0)

@@ -102,7 +102,7 @@ class JensenShannon(Composable):
 
 @dataclass(frozen=True)
 class SkewedKl(Composable):
-    """T**2 * KL(teacher || mixture), with `skew` of the teacher in the mixture (DistiLLM's SKL)."""
+    """T**2 * KL(teacher || mixture), `skew` of the mixture being the teacher (DistiLLM's SKL)."""
 
     skew: float = 0.1
     temperature: float = 1.0
@@ -123,7 +123,7 @@ class SkewedKl(Composable):
 
 @dataclass(frozen=True)
 class SkewedReverseKl(Composable):
-    """T**2 * KL(student || mixture), with `skew` of the student in the mixture (DistiLLM's SRKL)."""
+    """T**2 * KL(student || mixture), `skew` of the mixture being the student (DistiLLM's SRKL)."""
 
     skew: float = 0.1
     temperature: float = 1.0
@@ -175,9 +175,10 @@ class AlphaBeta(Composable):
 
 @dataclass(frozen=True)
 class TotalVariation(Composable):
-    """Half the absolute difference of the probabilities; its slope does not shrink near the teacher.
+    """Half the sum of the absolute differences of the probabilities, at temperature 1.
 
-    Beside another term: alone it has little to say where the two agree on which class gains.
+    It is as steep near the teacher as far from it, and flat where the student is sure, even where
+    that is wrong: put another term beside it.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("logits",)

@@ -32,8 +32,8 @@ def contenders(
         facts = Facts(rival.parameters, rival.bytes)
         models[name] = Contender(rival, facts, StoredModel(folder, "rival"))
     for name in exports:
-        folder = production.workspace.out / "export" / name
-        artefact = exporter(name).load(folder)
+        folder = production.folder(f"export-{name}")
+        artefact = exporter(name).load(folder, production.recipe.evaluation.threads)
         facts = Facts(production.student.parameters, artefact.bytes)
         models[name] = Contender(artefact, facts, StoredModel(folder, name))
     return models
@@ -83,7 +83,7 @@ def _network(production: Production, name: str) -> Contender:
     from understudy.tasks.folders import weight_bytes
     from understudy.teachers import NetworkTeacher
 
-    folder = production.workspace.out / name
+    folder = production.folder(name)
     made = production.student
     return Contender(
         TeacherPredictor(name, NetworkTeacher(production.network(name))),

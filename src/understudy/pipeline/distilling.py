@@ -1,15 +1,17 @@
-"""The steps in order: from a recipe to a shipped student and its report."""
+"""The steps in order: from a recipe to a student that can be scored."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.files import content_key
-from understudy.pipeline.learning import Candidate, candidate, learn, lesson_key
+from understudy.pipeline.learning import Candidate, candidate, labels_alone, learn, lesson_key
 from understudy.pipeline.rows import prepare_rows
+from understudy.pipeline.showing import MATERIAL
 from understudy.pipeline.teacher import Found, Search
 from understudy.tasks import Prepared, Task, task_named
 
@@ -47,6 +49,13 @@ class Production:
         """The rows: checked, split and stored."""
         return prepare_rows(self.task, self.recipe.data, self.workspace)
 
+    @property
+    def settled(self) -> Recipe:
+        """The recipe with task and objective written out."""
+        return replace(self.recipe, task=self.task.name, objective=self.asked_objective)
+
+    # The teacher, and what it says.
+
     @cached_property
     def teacher(self) -> Found:
         """The teacher: loaded, or trained once."""
@@ -58,13 +67,17 @@ class Production:
         return Search(self.task, self.prepared, self.workspace, self.allow_code)
 
     @property
-    def knowledge_root(self) -> str:
-        """Where the teacher's answers lie."""
+    def knowledge_key(self) -> str:
+        """Equal for equal answers of a teacher, wherever they lie."""
         from understudy.teachers.teaching import knowledge_key
 
-        key = knowledge_key(self.teacher.teacher, self.prepared, self.recipe.knowledge.codec)
+        return knowledge_key(self.teacher.teacher, self.prepared, self.recipe.knowledge.codec)
+
+    @property
+    def knowledge_root(self) -> str:
+        """Where the teacher's answers lie."""
         base = self.recipe.knowledge.store or str(self.workspace.cache / "knowledge")
-        return f"{base.rstrip('/')}/{key}"
+        return f"{base.rstrip('/')}/{self.knowledge_key}"
 
     @property
     def asks_live(self) -> bool:
@@ -84,7 +97,6 @@ class Production:
 
         if self.asks_live:
             return None
-        root = self.knowledge_root
         asked = 0
 
         def listen(record: Mapping[str, Any]) -> None:
@@ -93,16 +105,18 @@ class Production:
             self.workspace.emit(record)
 
         def ask() -> Store:
-            codec = self.recipe.knowledge.codec
-            teacher, inputs = self.teacher.teacher, self.task.inputs
-            return teach(teacher, self.prepared, inputs, root, codec, emit=listen)
+            teacher, inputs, root = self.teacher.teacher, self.task.inputs, self.knowledge_root
+            return teach(
+                teacher, self.prepared, inputs, root, self.recipe.knowledge.codec, emit=listen
+            )
 
         def make() -> dict[str, Any]:
             store = ask()
-            return {"rows": store.rows, "bytes": store.bytes, "rows_asked": asked}
+            size = {"rows": store.rows, "bytes": store.bytes}
+            return {**size, "rows_asked": asked, "root": store.root}
 
-        self.workspace.step("knowledge", content_key(root), make)
-        # A shard that was damaged since is asked again here; a whole store costs a look.
+        self.workspace.step("knowledge", self.knowledge_key, make)
+        # What was damaged or lost since is asked again here; a whole store costs a look.
         return ask()
 
     @cached_property
@@ -114,19 +128,13 @@ class Production:
             return Live(self.teacher.teacher)
         return Stored(self.store, frozenset({"logits"}))
 
+    # The student, and what it minimises.
+
     @cached_property
     def student(self) -> Candidate:
         """The student, untrained."""
-        return self._candidate()
-
-    def _candidate(self) -> Candidate:
-        return candidate(
-            self.recipe.student,
-            self.task,
-            self.prepared,
-            self.recipe.training.seed,
-            allow_code=self.allow_code,
-        )
+        spec, seed = self.recipe.student, self.recipe.training.seed
+        return candidate(spec, self.task, self.prepared, seed, allow_code=self.allow_code)
 
     @cached_property
     def asked_objective(self) -> Objective:
@@ -146,174 +154,141 @@ class Production:
         asked = self.asked_objective
 
         def make() -> dict[str, Any]:
-            network = self.task.network(self.student.fresh(), self.prepared.facts.form)
-            lesson = self._lesson(provisional(asked))
-            checks = selfcheck(lesson, network, self.teacher.teacher)
-            self.workspace.emit({"event": "self-check", "passed": checks})
-            settled = settle(
-                self._lesson(asked),
-                lambda: self.task.network(self.student.fresh(), self.prepared.facts.form),
-                self.recipe.training,
-                self.workspace.emit,
-            )
+            lesson, emit = self._lesson(asked), self.workspace.emit
+            checked = replace(lesson, objective=provisional(asked))
+            checks = selfcheck(checked, self._fresh(), self.teacher.teacher)
+            emit({"event": "self-check", "passed": checks})
+            settled = settle(lesson, self._fresh, self.recipe.training, emit)
             return {"objective": to_facts(settled), "checks": list(checks)}
 
-        facts = self.workspace.step("self-check", self._source(repr(asked)), make)
+        facts = self.workspace.step("self-check", self._source(asked), make)
         return from_facts(asked, facts["objective"])
+
+    def _fresh(self) -> nn.Module:
+        return self.task.network(self.student.fresh(), self.prepared.facts.form)
 
     def _lesson(self, objective: Objective) -> Lesson:
         from understudy.training.step import Lesson
 
         return Lesson(self.prepared, self.task.inputs, self.knowledge, objective)
 
-    def _source(self, objective: str) -> str:
+    def _source(self, objective: Objective) -> str:
         """The key of what a student learns from."""
-        teacher = self.teacher.teacher.fingerprint if self.asks_live else self.knowledge_root
-        return content_key([self.prepared.key, teacher, objective, self.student.identity])
+        teacher = self.teacher.teacher.fingerprint if self.asks_live else self.knowledge_key
+        return content_key([self.prepared.key, teacher, repr(objective), self.student.identity])
+
+    # What is trained, exported and scored: each step with its key and what it leaves.
+
+    def step(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Run `student`, `control`, `rivals`, `export-FORMAT` or `score`, or pass over it."""
+        return self.workspace.step(name, self._key(name), make, *self._leaves(name))
+
+    def is_done(self, name: str) -> bool:
+        """Whether such a step would be passed over; nothing is made to find out."""
+        if name not in ("control", "rivals") and not self._is_settled:
+            return False
+        return self.workspace.done(name, self._key(name), *self._leaves(name)) is not None
+
+    @property
+    def _is_settled(self) -> bool:
+        return self.workspace.done("self-check", self._source(self.asked_objective)) is not None
+
+    def _key(self, name: str) -> str:
+        """The key of all that goes into a step."""
+        recipe = self.recipe
+        if name == "rivals":
+            return content_key([self.prepared.key, recipe.rivals, recipe.training.seed])
+        if name == "control":
+            return lesson_key(self.student, self.prepared.key, recipe.training)
+        student = lesson_key(self.student, self._source(self.objective), recipe.training)
+        if name == "student":
+            return student
+        if name == "score":
+            models = [recipe.control, recipe.rivals, recipe.export]
+            teacher = self.teacher.teacher.fingerprint
+            return content_key([student, teacher, models, repr(recipe.evaluation)])
+        return content_key([name, student])
+
+    def _leaves(self, name: str) -> tuple[Path, ...]:
+        """What a step leaves behind."""
+        if name == "rivals":
+            return tuple(self.workspace.checkpoint(rival) for rival in self.rival_names)
+        if name == "score":
+            out = self.workspace.out
+            return (out / "predictions.parquet", self.workspace.checkpoint(MATERIAL))
+        return (self.folder(name),)
+
+    def folder(self, name: str) -> Path:
+        """Where `student`, `control` or `export-FORMAT` is saved."""
+        kind, _, form = name.partition("-")
+        return self.workspace.out / kind / form
 
     def trained(self, name: str) -> dict[str, Any]:
         """Train `student` or `control`; what the step says of itself."""
-        lesson, source = self._taught(name)
 
         def make() -> dict[str, Any]:
             return learn(
                 self.student,
                 self.task,
-                lesson,
+                self._lesson(self.objective)
+                if name == "student"
+                else labels_alone(self.prepared, self.task.inputs),
                 self.recipe.training,
-                source=source,
-                folder=self.workspace.out / name,
+                key=self._key(name),
+                folder=self.folder(name),
                 checkpoint=self.workspace.checkpoint(f"{name}.safetensors"),
                 emit=lambda record: self.workspace.emit({"model": name, **record}),
             )
 
-        return self.workspace.step(name, self._key(source), make)
+        return self.step(name, make)
 
-    def is_trained(self, name: str) -> bool:
-        """Whether `student` or `control` is there; settles nothing that is still open."""
-        checked = self.workspace.done("self-check", self._source(repr(self.asked_objective)))
-        if checked is None:
-            return False
-        return self.workspace.done(name, self._key(self._taught(name)[1])) is not None
+    @property
+    def rival_names(self) -> tuple[str, ...]:
+        """The rivals that the recipe asks for."""
+        from understudy.evaluation.rivals import chosen_kinds
 
-    def is_exported(self, name: str) -> bool:
-        """Whether an artefact of this very student is there."""
-        return self.is_trained("student") and bool(
-            self.workspace.done(f"export-{name}", self._export_key(name))
-        )
+        return tuple(f"rival-{kind}" for kind in chosen_kinds(self.recipe.rivals))
 
-    def _taught(self, name: str) -> tuple[Lesson, str]:
-        """What `student` or `control` learns, and the key of what that is made from."""
-        from understudy.objectives import HardLabels, as_objective
-        from understudy.training.knowledge import Nothing
+    def rivals(self) -> tuple[str, ...]:
+        """Train the rivals; their names."""
+        from understudy.evaluation import rivals
 
-        if name == "student":
-            return self._lesson(self.objective), self._source(repr(self.objective))
-        labels_alone = as_objective(HardLabels())
-        return replace(self._lesson(labels_alone), knowledge=Nothing()), self.prepared.key
+        def make() -> dict[str, Any]:
+            rows, seed = self.prepared.splits["train"], self.recipe.training.seed
+            labels, classes = self.prepared.labels, len(self.prepared.facts.classes)
+            chosen = rows[rivals.stratified(labels[rows], rivals.ROWS_CAP, seed)]
+            inputs = self.prepared.inputs(chosen, self.task.inputs)
+            wanted = self.recipe.rivals
+            made = rivals.train_rivals(wanted, inputs, labels[chosen], classes, seed)
+            for name, rival in made.items():
+                rivals.save(rival, self.workspace.checkpoint(name))
+            return {"rows": {name: rival.rows_used for name, rival in made.items()}}
 
-    def _key(self, source: str) -> str:
-        return lesson_key(self.student, source, self.recipe.training)
+        if self.rival_names:
+            self.step("rivals", make)
+        return self.rival_names
 
-    def _export_key(self, name: str) -> str:
-        return content_key([name, self._key(self._taught("student")[1])])
+    def export(self, form: str) -> Mapping[str, Any]:
+        """Export the student in one format, and hold the artefact against it on real rows."""
+        from understudy.export import exporter
+        from understudy.tasks.folders import read_facts
+
+        kind, name = exporter(form), f"export-{form}"
+        self.trained("student")
+
+        def make() -> dict[str, Any]:
+            rows = self.prepared.splits["test"][:64]
+            inputs = self.prepared.inputs(rows, self.task.inputs)
+            facts = read_facts(self.folder("student"))
+            network, folder = self.network("student"), self.folder(name)
+            made: dict[str, Any] = kind.write(network, facts, inputs, folder)
+            return made
+
+        return self.step(name, make)
 
     def network(self, name: str) -> nn.Module:
         """A trained network of this run, behind its preprocessing."""
         from understudy.tasks.folders import load_network
 
         own = self.student.fresh() if self.student.is_given else None
-        return load_network(self.workspace.out / name, module=own, allow_code=self.allow_code)
-
-    def rivals(self) -> tuple[str, ...]:
-        """Train the rivals; their names."""
-        from understudy.evaluation import rivals
-
-        wanted = self.recipe.rivals
-        names = rivals.chosen_kinds(wanted)
-        key = content_key([self.prepared.key, names, self.recipe.training.seed])
-
-        def make() -> dict[str, Any]:
-            rows = self.prepared.splits["train"]
-            labels = self.prepared.labels[rows]
-            chosen = rows[rivals.stratified(labels, rivals.ROWS_CAP, self.recipe.training.seed)]
-            made = rivals.train_rivals(
-                names,
-                self.prepared.inputs(chosen, self.task.inputs),
-                self.prepared.labels[chosen],
-                len(self.prepared.facts.classes),
-                self.recipe.training.seed,
-            )
-            for name, rival in made.items():
-                rivals.save(rival, self.workspace.checkpoint(name))
-            return {"rivals": {name: rival.rows_used for name, rival in made.items()}}
-
-        return tuple(self.workspace.step("rivals", key, make)["rivals"]) if names else ()
-
-    def export(self, name: str) -> Mapping[str, Any]:
-        """Export the student in one format, and hold the artefact against it on real rows."""
-        from understudy.export import exporter
-        from understudy.tasks.folders import read_facts
-
-        self.trained("student")
-
-        def make() -> dict[str, Any]:
-            rows = self.prepared.splits["test"][:64]
-            made: dict[str, Any] = exporter(name).write(
-                self.network("student"),
-                read_facts(self.workspace.out / "student"),
-                self.prepared.inputs(rows, self.task.inputs),
-                self.workspace.out / "export" / name,
-            )
-            return made
-
-        return self.workspace.step(f"export-{name}", self._export_key(name), make)
-
-    def curves(self) -> dict[str, Any]:
-        """The training curves of teacher (where the run trained it), student and control."""
-        names = ("student", "control") if self.recipe.control else ("student",)
-        found = {name: self.trained(name)["curve"] for name in names}
-        return ({"teacher": list(self.teacher.curve)} if self.teacher.curve else {}) | found
-
-    def score_key(self) -> str:
-        """The key of everything that is scored."""
-        recipe = self.recipe
-        models = [recipe.control, recipe.rivals, recipe.export, self.teacher.teacher.fingerprint]
-        return content_key([self._key(self._taught("student")[1]), *models])
-
-    def data_facts(self) -> dict[str, Any]:
-        """What the scorecard says of the rows."""
-        from understudy.pipeline.showing import suspect_rows
-
-        facts, splits = self.prepared.facts, self.prepared.splits
-        counts = {finding["kind"]: finding["count"] for finding in facts.findings}
-        suspects = len(suspect_rows(self))
-        return {
-            "rows": len(self.prepared),
-            **{f"{name}_rows": len(rows) for name, rows in splits.items()},
-            "unlabelled": int((self.prepared.labels < 0).sum()),
-            "classes": len(facts.classes),
-            "duplicates": counts.get("duplicates", 0),
-            "leaked_test_rows": counts.get("leaked_test_rows", 0),
-            "suspect_labels": suspects,
-            "findings": [
-                {"kind": finding["kind"], "count": finding["count"], "text": finding["text"]}
-                for finding in facts.findings
-            ],
-        }
-
-    def knowledge_facts(self) -> dict[str, Any]:
-        """What the scorecard says of the teacher's answers."""
-        if self.store is None:
-            return {"mode": "live"}
-        step = self.workspace.done("knowledge", content_key(self.knowledge_root)) or {}
-        return {
-            "mode": "stored",
-            "rows": self.store.rows,
-            "views": 1,
-            "bytes": self.store.bytes,
-            "bytes_per_row": self.store.bytes / self.store.rows,
-            "codec": self.recipe.knowledge.codec,
-            "teach_seconds": step.get("seconds"),
-            "reused": step.get("rows_asked") == 0,
-        }
+        return load_network(self.folder(name), module=own, allow_code=self.allow_code)

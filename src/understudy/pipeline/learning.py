@@ -81,14 +81,14 @@ def learn(
     lesson: Lesson,
     training: Training,
     *,
-    source: str,
+    key: str,
     folder: Path,
     checkpoint: Path,
     emit: Emit,
 ) -> dict[str, Any]:
-    """Train a candidate and save it as a model folder; continues from the checkpoint.
+    """Train a candidate and save it as a model folder; continues from a checkpoint of its key.
 
-    `source` is the key of what the lesson was made from. Returns the curve and what it took.
+    Returns the curve and what it took.
     """
     from understudy.tasks.folders import ModelFacts, save_network, weight_bytes
     from understudy.training.loop import train
@@ -100,7 +100,7 @@ def learn(
         network,
         lesson,
         training,
-        key=lesson_key(made, source, training),
+        key=key,
         path=checkpoint,
         emit=emit,
     )
@@ -115,7 +115,19 @@ def learn(
     }
 
 
+def labels_alone(prepared: Prepared, inputs: tuple[str, ...]) -> Lesson:
+    """What a control learns, and a teacher that the run trains: no teacher is asked."""
+    from understudy.objectives import HardLabels, as_objective
+    from understudy.training.knowledge import Nothing
+    from understudy.training.step import Lesson
+
+    return Lesson(prepared, inputs, Nothing(), as_objective(HardLabels()))
+
+
 def lesson_key(made: Candidate, source: str, training: Training) -> str:
-    """Equal when, and only when, training would give the same weights."""
+    """Equal when, and only when, training would give the same weights.
+
+    `source` is the key of what the lesson is made from.
+    """
     settings = {name: value for name, value in asdict(training).items() if "checkpoint" not in name}
     return content_key({"network": made.identity, "source": source, "training": settings})[:32]

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from understudy.pipeline.learning import Candidate, labels_alone
 
 if TYPE_CHECKING:
     from understudy.pipeline.distilling import Production
-    from understudy.pipeline.learning import Candidate
     from understudy.teachers import Teacher
     from understudy.training.settings import Training
 
@@ -89,30 +88,29 @@ def _students(production: Production, *, teacher_is_there: bool) -> Iterator[Ste
     rows = len(production.prepared.splits["train"])
     seconds = None
     for name in ("student", "control") if recipe.control else ("student",):
-        if teacher_is_there and production.is_trained(name):
+        if teacher_is_there and production.is_done(name):
             yield Step(name, True, rows, 4 * made.parameters, 0.0)
             continue
         seconds = seconds or _training_seconds(production, made, recipe.training)
         yield Step(name, False, rows, 4 * made.parameters, seconds)
+    if production.rival_names:
+        yield Step("rivals", production.is_done("rivals"), rows)
     for name in recipe.export:
-        kept = teacher_is_there and production.is_exported(name)
-        yield Step(f"export {name}", kept, None, 4 * made.parameters, 0.0 if kept else None)
-    yield Step("score and report", False, len(production.prepared.splits["test"]))
+        kept = teacher_is_there and production.is_done(f"export-{name}")
+        yield Step(f"export {name}", kept, None, 4 * made.parameters)
+    kept = teacher_is_there and production.is_done("score")
+    yield Step("score", kept, len(production.prepared.splits["test"]))
 
 
 def _training_seconds(production: Production, made: Candidate, training: Training) -> float:
     """A few real steps on the labels, times the number of steps."""
     import torch
 
-    from understudy.objectives import HardLabels, as_objective
-    from understudy.training.knowledge import Nothing
     from understudy.training.loop import probe_seconds
-    from understudy.training.step import Lesson
 
     with torch.random.fork_rng(devices=[]):
         network = production.task.network(made.fresh(), production.prepared.facts.form)
-        objective = as_objective(HardLabels())
-        lesson = Lesson(production.prepared, production.task.inputs, Nothing(), objective)
+        lesson = labels_alone(production.prepared, production.task.inputs)
         steps = training.epochs * -(-len(lesson.rows()) // training.batch_size)
         return steps * probe_seconds(network, lesson, training, PROBED)
 
@@ -134,5 +132,5 @@ def _asking_seconds(production: Production, apprentices: list[Candidate], rows: 
             began = time.perf_counter()
             probe(teacher, production.prepared, production.task.inputs, size)
             times.append(time.perf_counter() - began)
-        seconds += float(np.median(times)) * rows / size
+        seconds += min(times) * rows / size
     return seconds

@@ -59,9 +59,10 @@ def prepare_rows(task: Task, data: Data, workspace: Workspace) -> Prepared:
             prepared = open_prepared(folder) or task.prepare(rows, data, folder)
             if _repair(prepared, folder):
                 prepared = task.prepare(rows, data, folder)
-        return {"rows": len(prepared), "bytes": prepared.store.bytes}
+        store = prepared.store
+        return {"rows": len(prepared), "bytes": store.bytes, "root": store.root}
 
-    workspace.step("rows", folder.name, make)
+    workspace.step("rows", folder.name, make, folder / "facts.json")
     prepared = open_prepared(folder)
     if prepared is None or _repair(prepared, folder):
         workspace.checkpoint("rows.json").unlink()

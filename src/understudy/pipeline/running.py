@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import RequestError
-from understudy.files import content_key, locked
+from understudy.files import locked
 from understudy.pipeline.distilling import Production
 from understudy.pipeline.rooting import rooted
 from understudy.pipeline.workspace import Emit, Workspace
@@ -69,12 +69,12 @@ def distill(
     Raises: RequestError where the request is wrong; what was computed until then is kept.
     """
     from understudy.pipeline.planning import plan_of
+    from understudy.recipe.writing import write_recipe
 
     with _production(recipe, out, root, allow_code, emit) as production:
+        write_recipe(production.settled, production.workspace.out / "recipe.yaml")
         production.workspace.emit({"event": "plan", **plan_of(production).record()})
-        _make(production)
-        _score(production)
-        _report(production)
+        _finish(production)
     return Run(Path(out))
 
 
@@ -116,9 +116,7 @@ def evaluate(folder: str | Path, *, allow_code: bool = False, emit: Emit | None 
     """Score a finished run again on its test rows, and write scorecard and report anew."""
     with _of_run(folder, allow_code, emit) as production:
         production.workspace.checkpoint("score.json").unlink(missing_ok=True)
-        _make(production)
-        _score(production)
-        _report(production)
+        _finish(production)
     return Run(Path(folder))
 
 
@@ -153,13 +151,6 @@ def evaluate_on(
     return concluded
 
 
-def stores_of(folder: str | Path) -> list[str]:
-    """The roots of the stores that a run reads: its rows and its knowledge."""
-    with _of_run(folder, False, None) as production:
-        roots = [production.prepared.store.root]
-        return roots if production.asks_live else [*roots, production.knowledge_root]
-
-
 def export(
     folder: str | Path,
     formats: tuple[str, ...],
@@ -176,9 +167,8 @@ def export(
 
 def report(folder: str | Path) -> Path:
     """Draw the report of a run again, from the run folder alone."""
-    from understudy.report import write
-
     from understudy.pipeline.showing import material
+    from understudy.report import write
 
     run = Run(Path(folder))
     run.scorecard  # noqa: B018  (raises where there is none)
@@ -192,13 +182,15 @@ def _production(
 ) -> Iterator[Production]:
     """A run folder that is this recipe's, and held by this process."""
     folder = Path(out)
-    recipe = rooted(recipe, Path(root))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or "unknown error").lower()
+        raise RequestError(f"'{folder}' cannot be a run folder: {reason}; name another") from error
     with locked(folder / "checkpoints", f"another process is working in '{folder}'; wait for it"):
-        workspace = Workspace(folder, emit)
-        production = Production(recipe, workspace, allow_code)
-        settled = replace(recipe, task=production.task.name, objective=production.asked_objective)
-        _refuse_other_recipe(folder, settled)
-        yield replace(production, recipe=settled)
+        production = Production(rooted(recipe, Path(root)), Workspace(folder, emit), allow_code)
+        _refuse_other_recipe(production)
+        yield production
 
 
 @contextmanager
@@ -212,67 +204,79 @@ def _of_run(folder: str | Path, allow_code: bool, emit: Emit | None) -> Iterator
         yield production
 
 
-def _refuse_other_recipe(folder: Path, recipe: Recipe) -> None:
-    """Write `recipe.yaml`; refuse a folder whose recipe would train another student."""
-    from understudy.recipe.writing import as_mapping, changed, write_recipe
+def _refuse_other_recipe(production: Production) -> None:
+    """Refuse a folder where a student was trained, in part or wholly, that is not this recipe's."""
+    from understudy.recipe import documents
+    from understudy.recipe.writing import as_mapping, changed
 
-    path = folder / "recipe.yaml"
-    if path.is_file():
-        import yaml
-
-        different = changed(yaml.safe_load(path.read_text()), as_mapping(recipe), JUDGED_LATER)
+    workspace = production.workspace
+    path = workspace.out / "recipe.yaml"
+    begun = (workspace.checkpoint(f"student.{kind}") for kind in ("safetensors", "json"))
+    if path.is_file() and any(trace.exists() for trace in begun):
+        before, _ = documents.parse(path.read_text(), path.name)
+        different = changed(before, as_mapping(production.settled), JUDGED_LATER)
         if different:
             raise RequestError(
-                f"'{folder}' belongs to another recipe: {'; '.join(different[:3])}; "
+                f"'{workspace.out}' belongs to another recipe: {'; '.join(different[:3])}; "
                 "name another folder with --out, or delete this one"
             )
-    write_recipe(recipe, path)
 
 
-def _make(production: Production) -> None:
-    """Every step that trains or exports; each is passed over where it was done before."""
+def _finish(production: Production) -> None:
+    """Every step from the teacher to the report; each is passed over where it was done before."""
+    workspace, recipe = production.workspace, production.recipe
+    _warn_of_size(production)
+    mode = "live" if production.store is None else "stored"
+    workspace.emit({"event": "knowledge", "mode": mode})
     production.trained("student")
-    if production.recipe.control:
+    if recipe.control:
         production.trained("control")
     production.rivals()
-    for name in production.recipe.export:
-        production.export(name)
+    for form in recipe.export:
+        production.export(form)
+    card = _score(production)
+    workspace.emit({"event": "verdict", "verdict": card["verdict"], "why": card["why"]})
+    workspace.emit({"event": "report", "path": str(report(workspace.out))})
 
 
-def _score(production: Production) -> None:
+def _warn_of_size(production: Production) -> None:
+    teacher, student = production.teacher.parameters, production.student.parameters
+    if teacher is not None and student >= teacher:
+        text = f"the student is not smaller than its teacher: {student:,} against {teacher:,}"
+        production.workspace.emit({"event": "warning", "text": f"{text} parameters"})
+
+
+def _score(production: Production) -> dict[str, Any]:
+    """Score every model, and judge what ships; the scorecard as it is written."""
     from understudy.evaluation import scorecard
+    from understudy.pipeline import facts
     from understudy.pipeline.contenders import contenders, test_rows
     from understudy.pipeline.scoring import conclude, score
     from understudy.pipeline.showing import keep_material
 
     workspace, recipe = production.workspace, production.recipe
-    key = content_key([production.score_key(), repr(recipe.evaluation)])
 
     def make() -> dict[str, Any]:
-        models = contenders(production, production.rivals(), recipe.export)
         rows = test_rows(production)
         card, answers = score(
-            models,
+            contenders(production, production.rival_names, recipe.export),
             production.task,
             rows,
             recipe.evaluation,
             folder=workspace.out,
-            data=production.data_facts(),
-            knowledge=production.knowledge_facts(),
+            data=facts.data_facts(production),
+            knowledge=facts.knowledge_facts(production),
         )
-        keep_material(production, rows, answers, production.curves())
+        keep_material(production, rows, answers, facts.curves(production))
         return {"card": card}
 
-    card = workspace.step("score", key, make)["card"]
+    card = production.step("score", make)["card"]
     shipped = recipe.export or ("student",)
-    concluded = conclude({**card, "timings": workspace.timings}, recipe.require, shipped)
+    concluded: dict[str, Any] = conclude(
+        {**card, "timings": workspace.timings}, recipe.require, shipped
+    )
     scorecard.write(workspace.out / "scorecard.json", concluded)
-    workspace.emit({"event": "verdict", "verdict": concluded["verdict"], "why": concluded["why"]})
-
-
-def _report(production: Production) -> None:
-    path = report(production.workspace.out)
-    production.workspace.emit({"event": "report", "path": str(path)})
+    return concluded
 
 
 def compare(folders: list[Path]) -> list[Mapping[str, Any]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.errors import RequestError
 from understudy.files import locked, write_json
-from understudy.pipeline.learning import Candidate, candidate, learn, lesson_key
+from understudy.pipeline.learning import Candidate, candidate, labels_alone, learn, lesson_key
 from understudy.recipe.schema import Ensembled, Given, Trained
 
 if TYPE_CHECKING:
@@ -82,10 +82,7 @@ class Search:
 
     def _trained(self, spec: Trained) -> Found:
         """Trained on the labels, once for these rows and settings, and kept in the cache."""
-        from understudy.objectives import HardLabels, as_objective
         from understudy.tasks.folders import load_network
-        from understudy.training.knowledge import Nothing
-        from understudy.training.step import Lesson
 
         made = self.apprentice(spec)
         folder = self.home(made, spec)
@@ -98,9 +95,9 @@ class Search:
                 facts = learn(
                     made,
                     self.task,
-                    Lesson(self.prepared, self.task.inputs, Nothing(), as_objective(HardLabels())),
+                    labels_alone(self.prepared, self.task.inputs),
                     spec.training,
-                    source=self.prepared.key,
+                    key=key,
                     folder=folder,
                     checkpoint=folder / "checkpoint.safetensors",
                     emit=lambda record: self.workspace.emit({"model": "teacher", **record}),
@@ -108,7 +105,7 @@ class Search:
                 write_json(folder / LEARNT, facts)
                 return facts
 
-        facts = self.workspace.step(f"teacher-{key[:8]}", key, make)
+        facts = self.workspace.step(f"teacher-{key[:8]}", key, make, folder / LEARNT)
         own = copy.deepcopy(spec.train) if made.is_given else None
         network = load_network(folder, module=own, allow_code=self.allow_code)
         return replace(

@@ -18,7 +18,8 @@ class Workspace:
     """A run folder, the shared cache, and one line in `log.jsonl` for everything that happens.
 
     A step leaves its output under its own name and then `checkpoints/NAME.json`, which holds the
-    key of all that went into it; a step whose key stands there is passed over.
+    key of all that went into it; a step whose key stands there, and whose output is not gone since,
+    is passed over.
     """
 
     def __init__(self, out: Path, emit: Emit | None = None) -> None:
@@ -40,17 +41,20 @@ class Workspace:
         """Where a step keeps what continuing needs."""
         return self.out / "checkpoints" / name
 
-    def done(self, name: str, key: str) -> Facts | None:
-        """What a finished step said of itself, where it was made from the same things."""
+    def done(self, name: str, key: str, *leaves: Path) -> Facts | None:
+        """What a finished step said of itself, where it was made from the same things.
+
+        `leaves` are the files or folders that it left, and that must still be there.
+        """
         path = self.checkpoint(f"{name}.json")
-        if not path.is_file():
+        if not path.is_file() or not all(output.exists() for output in leaves):
             return None
         stored: Facts = json.loads(path.read_text())
         return stored["facts"] if stored["key"] == key else None
 
-    def step(self, name: str, key: str, make: Callable[[], Facts]) -> Facts:
+    def step(self, name: str, key: str, make: Callable[[], Facts], *leaves: Path) -> Facts:
         """Run a step, or pass over it where its output exists; returns what it says of itself."""
-        facts = self.done(name, key)
+        facts = self.done(name, key, *leaves)
         if facts is not None:
             if name not in self.timings:
                 self.emit({"event": "step", "step": name, "state": "kept"})

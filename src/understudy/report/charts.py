@@ -12,13 +12,15 @@ from markupsafe import Markup
 
 from understudy.report import drawing
 from understudy.report.drawing import Axis, element, line, mark, picture, words
-from understudy.report.placing import Box, placed, spread
+from understudy.report.placing import LETTER, Box, placed, spread
 from understudy.report.scales import Scale, logarithmic, straight
 
 WIDTH, HEIGHT = 420.0, 300.0
 FRAME = Box(left=48, top=42, right=408, bottom=256)
 MOST_POINTS = 240
 """Of a curve; more than a screen can show are thinned out."""
+ROW = 30
+"""Height of a model's row."""
 LONGEST = 18
 """Letters of a name that a chart has room for."""
 
@@ -52,62 +54,71 @@ def scatter(points: Sequence[Point], title: str, x: Axis, y: Axis) -> Markup:
     ends = [end for point in points for end in (point.low, point.high)]
     upward = straight(ends, FRAME.bottom, FRAME.top)
     places = [(along(point.x), upward(point.y)) for point in points]
-    names = [_short(point.name) for point in points]
+    spans = [
+        Box(left - 1, upward(point.high), left + 1, upward(point.low))
+        for point, (left, _) in zip(points, places, strict=True)
+    ]
+    labels = placed([_short(point.name) for point in points], places, FRAME, spans)
+    stems = (
+        line(span.left + 1, span.top, span.left + 1, span.bottom, f"span {point.role}")
+        for point, span in zip(points, spans, strict=True)
+    )
     drawn = (
         drawing.point(
             point.says,
-            line(place[0], upward(point.low), place[0], upward(point.high), f"span {point.role}"),
             mark(point.role, *place),
             words(label.text, label.x, label.y, "name", label.anchor),
         )
-        for point, place, label in zip(points, places, placed(names, places, FRAME), strict=True)
+        for point, place, label in zip(points, places, labels, strict=True)
     )
     axes = (drawing.across(x, along, FRAME), drawing.upward(y, upward, FRAME))
-    return picture(WIDTH, HEIGHT, title, "scatter", *axes, *drawn)
+    return picture(WIDTH, HEIGHT, title, "scatter", *axes, *stems, *drawn)
 
 
 def intervals(points: Sequence[Point], title: str, x: Axis) -> Markup:
     """One row for each model: its value, here the height y, with the interval around it."""
     names = [_short(point.name) for point in points]
-    left = 24.0 + 7.4 * max(map(len, names))
-    frame = Box(left, 42, FRAME.right, 42.0 + 30 * len(points))
+    left = 24.0 + LETTER * max(map(len, names))
+    frame = Box(left, 22, FRAME.right, 22.0 + ROW * len(points))
     ends = [end for point in points for end in (point.low, point.high)]
-    along = straight(ends, frame.left + 10, frame.right)
-    rows = []
-    for index, (point, name) in enumerate(zip(points, names, strict=True)):
-        height = frame.top + 30 * index + 15
-        rows.append(
-            drawing.point(
-                point.says,
-                words(name, 0, height + 4, "name"),
-                line(along(point.low), height, along(point.high), height, f"span {point.role}"),
-                mark(point.role, along(point.y), height),
-            )
+    along = straight(ends, frame.left, frame.right)
+    heights = [frame.top + ROW * (place + 0.5) for place in range(len(points))]
+    rows = (
+        drawing.point(
+            point.says,
+            words(name, 0, height + 4, "name"),
+            line(along(point.low), height, along(point.high), height, f"span {point.role}"),
+            mark(point.role, along(point.y), height),
+            says_at=13,
         )
+        for point, name, height in zip(points, names, heights, strict=True)
+    )
     axis = drawing.across(x, along, frame)
     return picture(WIDTH, frame.bottom + 44, title, "intervals", axis, *rows)
 
 
-def lines(curves: Sequence[Curve], title: str, x: Axis, y: Axis) -> Markup:
-    """Curves, each with its name at its end."""
+def lines(curves: Sequence[Curve], title: str, x: Axis, y: Axis, log: bool = False) -> Markup:
+    """Curves, each with its name where it ends. With `log`, every value is above 0."""
     names = [_short(curve.name) for curve in curves]
-    frame = Box(FRAME.left, FRAME.top, FRAME.right - 10 - 7.4 * max(map(len, names)), FRAME.bottom)
+    room = 24 + LETTER * max(map(len, names))
+    frame = Box(FRAME.left, FRAME.top, FRAME.right - room, FRAME.bottom)
     values = [value for curve in curves for _, value in curve.points]
     steps = [step for curve in curves for step, _ in curve.points]
     along = Scale(min(steps), max(max(steps), min(steps) + 1), frame.left, frame.right)
-    upward = straight(values, frame.bottom, frame.top)
-    last = [upward(curve.points[-1][1]) for curve in curves]
-    heights = spread(last, 16, frame.top, frame.bottom)
+    upward = (logarithmic if log else straight)(values, frame.bottom, frame.top)
+    ends = [(along(curve.points[-1][0]), upward(curve.points[-1][1])) for curve in curves]
+    heights = spread([height for _, height in ends], 17, frame.top, frame.bottom)
     drawn = []
-    for curve, name, height in zip(curves, names, heights, strict=True):
+    for curve, name, end, height in zip(curves, names, ends, heights, strict=True):
         places = [(along(step), upward(value)) for step, value in thinned(curve.points)]
         path = " ".join(f"{left:.1f},{top:.1f}" for left, top in places)
         drawn.append(
             drawing.point(
                 curve.says,
                 element("polyline", {"points": path, "class": f"curve {curve.role}"}),
-                mark(curve.role, *places[-1], 3.5),
-                words(name, frame.right + 10, height + 4, "name"),
+                mark(curve.role, *end, 3.5),
+                mark(curve.role, frame.right + 14, height, 4.0),
+                words(name, frame.right + 24, height + 4, "name"),
             )
         )
     axes = (drawing.across(x, along, frame), drawing.upward(y, upward, frame))

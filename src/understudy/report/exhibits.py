@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
@@ -11,7 +11,7 @@ from markupsafe import Markup
 from understudy.report import charts, figures
 from understudy.report.charts import Curve, Point
 from understudy.report.drawing import Axis
-from understudy.report.figures import Metric, Write, at, number, share, significant, span
+from understudy.report.figures import Metric, Write, at, number, share, significant, span, trimmed
 from understudy.report.naming import LEADING, model_names, role
 from understudy.report.tables import Row, Table, texts
 
@@ -60,12 +60,13 @@ COSTS = (
 
 
 def standings(card: Mapping[str, Any]) -> list[Exhibit]:
-    """Every model's quality alone, against its size and against its speed, where measured."""
-    found = [_ranking(card), *(_against(card, cost) for cost in COSTS)]
+    """Every model's quality against its size and against its speed, where measured."""
+    found = (_against(card, cost) for cost in COSTS)
     return [exhibit for exhibit in found if exhibit is not None]
 
 
-def _ranking(card: Mapping[str, Any]) -> Exhibit | None:
+def ranking(card: Mapping[str, Any]) -> Exhibit | None:
+    """Every model's quality with its interval; None where none was measured."""
     metric = Metric.of(card)
     points = list(_points(card))
     if not points:
@@ -85,7 +86,7 @@ def _against(card: Mapping[str, Any], cost: Cost) -> Exhibit | None:
     chart = charts.scatter(
         points,
         cost.title,
-        Axis(cost.axis, lambda value, step: cost.write(value)),
+        Axis(cost.axis, lambda value, step: trimmed(cost.write(value))),
         Axis(metric.words, metric.tick),
     )
     corner = "upper" if metric.higher_is_better else "lower"
@@ -129,7 +130,6 @@ def _table(title: str, metric: Metric, points: Sequence[Point], cost: Cost | Non
 
 def training(curves: Mapping[str, Any], metric: Metric) -> list[Exhibit]:
     """How quality on validation rows and loss went, epoch by epoch, for whoever was trained."""
-    loss = Axis("training loss", lambda value, step: significant(value))
     found = (
         _progress(
             "Quality on validation rows",
@@ -144,8 +144,9 @@ def training(curves: Mapping[str, Any], metric: Metric) -> list[Exhibit]:
             "Student and control minimise different losses: compare their shapes, not their "
             "heights.",
             _series(curves, "loss"),
-            loss,
+            Axis("training loss", lambda value, step: f"{value:g}"),
             significant,
+            falls=True,
         ),
     )
     return [exhibit for exhibit in found if exhibit is not None]
@@ -171,9 +172,13 @@ def _progress(
     series: Mapping[str, Sequence[tuple[float, float]]],
     axis: Axis,
     write: Write,
+    falls: bool = False,
 ) -> Exhibit | None:
+    """Curves with their numbers; those that fall towards zero need a logarithmic axis."""
     if not series:
         return None
+    log = falls and min(value for points in series.values() for _, value in points) > 0
+    axis = replace(axis, title=f"{axis.title}, on a logarithmic axis") if log else axis
     drawn = [
         Curve(
             name,
@@ -183,7 +188,8 @@ def _progress(
         )
         for name, points in series.items()
     ]
-    chart = charts.lines(drawn, title, Axis("epoch", lambda value, step: f"{value:g}"), axis)
+    epoch_axis = Axis("epoch", lambda value, step: f"{value:g}")
+    chart = charts.lines(drawn, title, epoch_axis, axis, log=log)
     epochs = sorted({epoch for points in series.values() for epoch, _ in points})
     step = -(-len(epochs) // LISTED_EPOCHS)
     values = [dict(points) for points in series.values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,8 +85,12 @@ def size(value: object) -> str:
 
 
 def milliseconds(value: object) -> str:
-    """A latency."""
-    return DASH if number(value) is None else f"{significant(value)} ms"
+    """A latency, to the microsecond where it is short."""
+    found = number(value)
+    if found is None:
+        return DASH
+    places = 3 if found < 10 else 1 if found < 1000 else 0
+    return f"{significant(found, 2) if found < 0.01 else f'{found:,.{places}f}'} ms"
 
 
 def seconds(value: object) -> str:
@@ -106,12 +111,17 @@ def times(value: object) -> str:
     return f"{found:,.0f}×" if found >= 10 else f"{significant(found, 2)}×"
 
 
-def chance(value: object) -> str:
+def probability(value: object) -> str:
     """A p-value."""
     found = number(value)
     if found is None:
         return DASH
-    return "p < 0.001" if found < 0.001 else f"p = {significant(found, 2)}"
+    return "< 0.001" if found < 0.001 else significant(found, 2)
+
+
+def trimmed(written: str) -> str:
+    """The same number without zeros at its end, as on an axis."""
+    return re.sub(r"(\.\d*?[1-9])0+\b|\.0+\b", r"\1", written)
 
 
 def span(low: object, high: object, write: Write) -> str:
@@ -160,7 +170,8 @@ class Metric:
         found = number(value)
         if found is None:
             return DASH
-        return typeset(f"{found * 100:+.1f}" if self.is_share else f"{found:+.4g}")
+        written = f"{found * 100:+.1f}" if self.is_share else f"{found:+.4g}"
+        return "0.0" if written in ("+0.0", "-0.0") else typeset(written)
 
     def tick(self, value: float, step: float) -> str:
         """A value on an axis whose ticks are `step` apart."""
@@ -180,7 +191,7 @@ BY_NAME: Mapping[str, Write] = {
     "bytes": size,
     "bytes_per_row": size,
     "teach_seconds": seconds,
-    "peak_memory_mb": lambda value: f"{significant(value)} MB",
+    "peak_memory_mb": formatted("{:,.1f} MB"),
 }
 """How a figure of the scorecard is written, by its name."""
 

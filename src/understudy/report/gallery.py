@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from understudy.report.figures import share
+from understudy.report.figures import formatted
 from understudy.report.material import Example
 
 PICTURE_BYTES = 1_000_000
@@ -21,6 +21,9 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "duplicate": ("Duplicates", "Rows that repeat an earlier one."),
     "leaked": ("Leaked test rows", "Test rows that are in the training data too."),
 }
+
+
+sure = formatted("{:.0%}")
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def _pictures(examples: Sequence[Example]) -> list[str]:
 
 def _card(example: Example, picture: str) -> Card:
     answers = tuple(
-        Answer(model, said, share(confidence), said == example.label)
+        Answer(model, said, sure(confidence), said == example.label)
         for model, (said, confidence) in example.answers.items()
     )
     return Card(example.row, example.label, answers, picture, example.text or "")

@@ -89,9 +89,14 @@ def _added(card: Mapping[str, Any], name: str) -> Tile:
     difference = mapping(beside, "difference")
     if number(difference.get("value")) is None:
         return Tile(title, "not known", "there is no control to compare with")
-    ends = span(difference.get("low"), difference.get("high"), metric.change)
-    parts = [ends, figures.chance(beside.get("p_value")), "against the control"]
-    note = ", ".join(part for part in parts if part and part != figures.DASH)
+    low, high = (number(difference.get(end)) for end in ("low", "high"))
+    parts = ["over the control", span(low, high, metric.change)]
+    doubt = figures.probability(beside.get("p_value"))
+    if doubt != figures.DASH:
+        parts.append(f"p {doubt}" if doubt.startswith("<") else f"p = {doubt}")
+    if low is not None and high is not None and low <= 0 <= high:
+        parts.append("which may be chance")
+    note = ", ".join(part for part in parts if part)
     return Tile(title, metric.difference(difference["value"]), note)
 
 

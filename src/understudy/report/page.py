@@ -38,7 +38,7 @@ DATA = {
     "suspect_labels": "Suspect labels",
 }
 KNOWLEDGE = {
-    "mode": "Kept",
+    "mode": "Answers are",
     "rows": "Rows asked",
     "views": "Views of a row",
     "bytes": "Stored",
@@ -61,9 +61,10 @@ class Page:
     tiles: list[headline.Tile]
     advice: list[str]
     checks: list[tables.Check]
-    tables: tuple[tables.Table, ...]
+    compared: tuple[tables.Table, ...]
     price: str
     teaching: teaching.Teaching
+    ranking: exhibits.Exhibit | None
     standings: list[exhibits.Exhibit]
     training: list[exhibits.Exhibit]
     calibration: list[exhibits.Exhibit]
@@ -108,9 +109,10 @@ def page_of(material: Material) -> Page:
         tiles=headline.tiles(card),
         advice=[str(piece) for piece in listing(card, "advice") if piece],
         checks=tables.checks(card),
-        tables=(tables.quality_table(card), tables.cost_table(card)),
+        compared=(tables.quality_table(card), tables.cost_table(card)),
         price=_price(card),
         teaching=teaching.teaching(card),
+        ranking=exhibits.ranking(card),
         standings=exhibits.standings(card),
         training=exhibits.training(material.curves, Metric.of(card)),
         calibration=exhibits.calibrations(material.reliability),
@@ -125,7 +127,9 @@ def page_of(material: Material) -> Page:
         recipe=material.recipe,
         environment=material.environment,
         conditions=tables.facts(mapping(card, "conditions"), {}),
-        timings={str(step): seconds(took) for step, took in mapping(card, "timings").items()},
+        timings={
+            str(step).capitalize(): seconds(took) for step, took in mapping(card, "timings").items()
+        },
     )
 
 

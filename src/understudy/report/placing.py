@@ -50,12 +50,20 @@ class Label:
         return Box(left, self.y - LINE * 0.8, left + width, self.y + LINE * 0.2)
 
 
-def placed(names: Sequence[str], points: Sequence[tuple[float, float]], frame: Box) -> list[Label]:
-    """A label for every point: each takes the first of its places that is least in the way."""
+def placed(
+    names: Sequence[str],
+    points: Sequence[tuple[float, float]],
+    frame: Box,
+    lines: Sequence[Box] = (),
+) -> list[Label]:
+    """A label for every point: each takes the first of its places that is least in the way.
+
+    It keeps off other points, other labels and, where that costs little, off `lines`.
+    """
     marks = [Box(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in points]
     found: list[Label] = []
     for name, (x, y) in zip(names, points, strict=True):
-        taken = [*marks, *(label.box for label in found)]
+        taken = [*marks, *lines, *(label.box for label in found)]
         found.append(min(_places(name, x, y), key=lambda label: _cost(label, taken, frame)))
     return found
 

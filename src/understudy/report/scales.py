@@ -31,13 +31,13 @@ class Scale:
     @property
     def step(self) -> float:
         """The distance of ticks on a straight axis: 1, 2 or 5 times a power of ten."""
-        rough = (self.high - self.low) / (MOST_TICKS - 1)
+        rough = (self.high - self.low) / MOST_TICKS
         power = float(10.0 ** math.floor(math.log10(rough)))
         fits = (power * leading for leading in (1, 2, 5, 10) if power * leading >= rough * 0.999)
         return next(fits)
 
     def ticks(self) -> list[float]:
-        """Round values inside the axis, at most six or so."""
+        """Round values inside the axis, at most seven."""
         if self.log:
             return self._log_ticks()
         first = math.ceil(self.low / self.step - 1e-9)
@@ -65,5 +65,5 @@ def straight(values: Sequence[float], start: float, end: float, room: float = 0.
 
 def logarithmic(values: Sequence[float], start: float, end: float) -> Scale:
     """A logarithmic axis that holds all values, which are above 0, with room at both ends."""
-    room = max(1.5, (max(values) / min(values)) ** 0.12)
+    room = max(1.5, (max(values) / min(values)) ** 0.15)
     return Scale(min(values) / room, max(values) * room, start, end, log=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,25 +49,27 @@ def quality_table(card: Mapping[str, Any]) -> Table:
     metric = Metric.of(card)
     columns = ("Model", metric.words.capitalize(), "Kept", "Agreement", "Harmful flips")
     more = ("Helpful flips", "Inherited errors", "KL", "ECE", "Brier")
-    return _of_models(card, "Quality and trust", (*columns, *more), _trust)
+    return Table("Quality and trust", (*columns, *more), _rows(card, _trust, ROLES))
 
 
 def cost_table(card: Mapping[str, Any]) -> Table:
     """How large, fast and expensive every model is."""
     columns = ("Model", "Parameters", "Size", "Smaller", "Latency p50", "Latency p95", "Faster")
     more = ("Rows per second", "Memory", "Cost per million")
-    return _of_models(card, "Size, speed and cost", (*columns, *more), _cost)
+    return Table("Size, speed and cost", (*columns, *more), _rows(card, _cost, {}))
 
 
-def _of_models(
-    card: Mapping[str, Any], caption: str, columns: tuple[str, ...], cells: Any
-) -> Table:
+def _rows(
+    card: Mapping[str, Any],
+    cells: Callable[[Mapping[str, Any], str], tuple[Cell, ...]],
+    details: Mapping[str, str],
+) -> tuple[Row, ...]:
+    """A row for each model; the one that ships is marked."""
     first = headline_model(card)
-    rows = (
-        Row(name, cells(card, name), ROLES[role(name)], role(name), name == first)
+    return tuple(
+        Row(name, cells(card, name), details.get(role(name), ""), role(name), name == first)
         for name in model_names(card)
     )
-    return Table(caption, columns, tuple(rows))
 
 
 def _trust(card: Mapping[str, Any], name: str) -> tuple[Cell, ...]:
@@ -96,9 +98,7 @@ def _cost(card: Mapping[str, Any], name: str) -> tuple[Cell, ...]:
         figures.milliseconds(at(model, "latency_ms", "p95")),
         figures.times(versus.get("speedup")),
         figures.count(model.get("throughput_per_s")),
-        DASH
-        if number(model.get("peak_memory_mb")) is None
-        else figures.named("peak_memory_mb", model["peak_memory_mb"]),
+        figures.named("peak_memory_mb", model.get("peak_memory_mb")),
         figures.significant(model.get("cost_per_million"), 2),
     )
 
@@ -152,8 +152,12 @@ def facts(
         title: figures.named(key, values[key]) for key, title in titles.items() if key in values
     }
     others = {
-        str(key).replace("_", " "): figures.named(str(key), value)
+        _title(str(key)): figures.named(str(key), value)
         for key, value in values.items()
         if key not in titles and key not in hidden and not isinstance(value, Mapping | list | tuple)
     }
     return {**known, **others}
+
+
+def _title(key: str) -> str:
+    return f"{key[:1].upper()}{key[1:]}".replace("_", " ")

@@ -9,7 +9,7 @@ from typing import Any
 from understudy.evaluation.verdict import SIGNIFICANT
 from understudy.report import figures
 from understudy.report.figures import Metric, mapping, number, span
-from understudy.report.naming import ROLES, model_names, role
+from understudy.report.naming import model_names, role
 from understudy.report.tables import Row, Table, texts
 
 
@@ -167,7 +167,7 @@ def _row(card: Mapping[str, Any], name: str, other: str, last: str) -> Row:
     cells = texts(
         metric.difference(difference.get("value")),
         span(difference.get("low"), difference.get("high"), metric.change),
-        figures.chance(beside.get("p_value")).removeprefix("p = ").removeprefix("p "),
+        figures.probability(beside.get("p_value")),
         last,
     )
-    return Row(name, cells, ROLES[role(name)], role(name))
+    return Row(name, cells, role=role(name))

@@ -93,7 +93,7 @@ def load_body(
     try:
         load_model(body, str(folder / WEIGHTS))
     except (SafetensorError, OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = " ".join(str(error).split())[:300]
         raise RequestError(f"the weights in '{folder}' cannot be read: {reason}") from error
     return body.eval()
 

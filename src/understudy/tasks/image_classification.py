@@ -83,8 +83,13 @@ class ImageClassification:
     def rows_of(self, form: Mapping[str, Any], given: Any) -> dict[str, Any]:
         """Files, PIL images or arrays as stored images of the size that the network was made for.
 
-        Raises: RequestError where an image cannot be read or has another shape.
+        One file or PIL image alone is a list of one.
+        Raises: RequestError where an image cannot be read.
         """
+        from PIL.Image import Image
+
+        if isinstance(given, str | Path | Image):
+            given = [given]
         height, width, channels = form["shape"]
         pixels, _ = images.to_pixels(given, (height, width), channels, form["dtype"])
         return {"image": pixels}
@@ -191,11 +196,14 @@ def _parts(
         begin += len(encoded[role])
     shares = {"test": data.test_share, "validation": data.validation_share}
     wanted = {part: share for part, share in shares.items() if part not in own}
+    groups, numbers = hashes[own["train"]], encoded["train"]
+    # Copies stay together, and an unlabelled one cannot be scored: such a group trains.
+    movable = ~np.isin(groups, groups[numbers < 0])
     parts = splits.split(
-        encoded["train"],
+        np.where(movable, numbers, -1),
         {"train": 1 - sum(wanted.values()), **wanted},
         data.split_seed,
-        groups=hashes[own["train"]],
+        groups=groups,
     )
     for role in ("validation", "test"):
         if role in own:
@@ -256,7 +264,8 @@ def _findings(
 
     def pixels(rows: IntArray) -> Any:
         order, place = np.unique(rows, return_inverse=True)
-        return store.gather(order, ("image",))["image"][place]
+        found: Any = store.gather(order, ("image",))["image"]
+        return found[place]
 
     return [
         *(f.renumbered(train) for f in checks.find_duplicates(hashes[train])),
@@ -269,12 +278,17 @@ def _findings(
 
 def _slices(
     rows: Mapping[str, Rows], data: Data, parts: Mapping[str, IntArray], given: list[str]
-) -> dict[str, tuple[str, ...]]:
+) -> dict[str, tuple[str | None, ...]]:
     """The value of each slicing column for each test row."""
     source = rows["test"] if "test" in rows else rows["train"]
     begin = sum(len(rows[role]) for role in given[: given.index("test")]) if "test" in rows else 0
     wanted = choose_columns(source, data.slices, {name: name for name in data.slices})
     return {
-        name: tuple(str(source.columns[column][row - begin]) for row in parts["test"])
+        name: tuple(_slice_name(source.columns[column][row - begin]) for row in parts["test"])
         for name, column in wanted.items()
     }
+
+
+def _slice_name(value: Any) -> str | None:
+    """A value of a slicing column as text; None where it is missing (None or NaN)."""
+    return None if value is None or value != value else str(value)

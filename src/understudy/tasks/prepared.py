@@ -26,7 +26,8 @@ class Facts:
     """What is known of the prepared rows; small, and kept as JSON beside them.
 
     `form` is the task's own description of an input (for images: shape, dtype, mean, std).
-    `slices` holds, per column, the value of each test row. `findings` are counted and reported.
+    `slices` holds, per column, the value of each test row, or None. `findings` are counted and
+    reported.
     """
 
     task: str
@@ -34,7 +35,7 @@ class Facts:
     form: Mapping[str, Any]
     rows: Mapping[str, int]
     findings: tuple[Mapping[str, Any], ...] = ()
-    slices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    slices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ class Prepared:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def source_rows(self, role: str) -> IntArray:
-        """The numbers of a part's rows in the source that they came from."""
-        source = role if role in self.facts.rows else "train"
-        before = ROLES[: ROLES.index(source)]
-        return self.splits[role] - sum(self.facts.rows.get(other, 0) for other in before)
+    def source_rows(self, part: str) -> IntArray:
+        """The number of each row of a part in the source that the row came from."""
+        begins: IntArray = np.cumsum([0, *(self.facts.rows.get(role, 0) for role in ROLES)])
+        rows = self.splits[part]
+        return rows - begins[np.searchsorted(begins, rows, side="right") - 1]
 
     def inputs(self, rows: IntArray, names: tuple[str, ...]) -> dict[str, Any]:
         """The named columns of some rows (sorted row numbers), as arrays [len(rows), ...]."""

@@ -36,7 +36,8 @@ class NetworkTeacher:
     def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Shapes: inputs [B, ...] -> logits [B, C]."""
         self.network.eval()
-        with torch.inference_mode():
+        # Not inference_mode: a live answer may take part in the student's gradient.
+        with torch.no_grad():
             return {"logits": self.network(*inputs.values()).float()}
 
 
@@ -45,14 +46,16 @@ class Ensemble:
 
     Averages probabilities, not logits (Hinton, Vinyals, Dean 2015, section 5, either will do there;
     probabilities do not let one loud member outvote the rest).
-    Raises: RequestError where their numbers of classes differ.
+    Raises: RequestError where their classes, or the numbers of them, differ.
     """
 
-    def __init__(self, teachers: tuple[Teacher, ...], weights: tuple[float, ...] | None) -> None:
+    def __init__(
+        self, teachers: tuple[Teacher, ...], weights: tuple[float, ...] | None = None
+    ) -> None:
         self.teachers = teachers
         given = weights or (1.0,) * len(teachers)
         self.weights = tuple(weight / sum(given) for weight in given)
-        self.classes = teachers[0].classes
+        self.classes = _agreed([teacher.classes for teacher in teachers])
         parts = [
             f"{teacher.fingerprint}*{weight!r}"
             for teacher, weight in zip(teachers, self.weights, strict=True)
@@ -73,10 +76,26 @@ class Ensemble:
         return {"logits": torch.logsumexp(torch.stack(said, -1) + logs, dim=-1)}
 
 
+def _agreed(named: list[tuple[str, ...] | None]) -> tuple[str, ...] | None:
+    """The classes that all members name, of those that name any."""
+    known = list(dict.fromkeys(classes for classes in named if classes))
+    if len(known) > 1:
+        told = " and ".join(f"[{', '.join(classes)}]" for classes in known[:2])
+        raise RequestError(
+            f"the teachers of the ensemble answer {told}; they must agree, in the order too"
+        )
+    return known[0] if known else None
+
+
 def fingerprint(network: nn.Module) -> str:
-    """SHA-256 over the architecture as printed and every weight and buffer, in order of name."""
-    digest = hashlib.sha256(repr(network).encode())
-    for name, value in sorted(network.state_dict().items()):
+    """SHA-256 over the architecture as printed and every weight and buffer."""
+    return digest_of(network.state_dict(), repr(network))
+
+
+def digest_of(tensors: Mapping[str, Tensor], text: str) -> str:
+    """SHA-256 over a text and the name, type, shape and bytes of every tensor, by name."""
+    digest = hashlib.sha256(text.encode())
+    for name, value in sorted(tensors.items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         plain = value.detach().cpu().contiguous().view(-1)
         digest.update(plain.view(torch.uint8).numpy().tobytes())

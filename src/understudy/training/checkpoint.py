@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from understudy.errors import DamagedError
 from understudy.files import replace_atomically
+from understudy.teachers.teacher import digest_of
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,7 @@ class Progress:
     loss_sum: float = 0.0
     seconds: float = 0.0
     finished: bool = False
-    curve: tuple[Mapping[str, float], ...] = field(default_factory=tuple)
-
-    def after(self, **changes: Any) -> Progress:
-        """The same progress with some fields changed."""
-        return replace(self, **changes)
+    curve: tuple[Mapping[str, float], ...] = ()
 
 
 def save(
@@ -56,7 +52,8 @@ def save(
     }
     tensors["random"] = torch.get_rng_state()
     separate = {name: value.detach().clone().contiguous() for name, value in tensors.items()}
-    facts = {"key": key, "progress": json.dumps(asdict(progress))}
+    told = json.dumps(asdict(progress))
+    facts = {"key": key, "progress": told, "sha256": digest_of(separate, told)}
     replace_atomically(path, lambda temporary: save_file(separate, temporary, metadata=facts))
 
 
@@ -66,26 +63,33 @@ def restore(
     """Bring network, optimizer and random state to where the file stands; None where none fits.
 
     A file of another key (other data, settings or teacher) does not fit.
-    Raises: DamagedError where the file cannot be read.
+    Raises: DamagedError where the file does not hold what was saved.
     """
     if not path.is_file():
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            facts = file.metadata()
+            facts = file.metadata() or {}
             if facts["key"] != key:
                 return None
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError) as error:
-        raise DamagedError(
-            f"the checkpoint {path} is damaged ({error}); delete it and run the same command, "
-            "which then starts this training again"
-        ) from error
+            whole = facts["sha256"] == digest_of(tensors, facts["progress"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    if not whole:
+        raise _damaged(path, "its hash is another")
     network.load_state_dict(_under("network.", tensors))
     _restore_optimizer(optimizer, tensors)
     torch.set_rng_state(tensors["random"])
     progress = Progress(**json.loads(facts["progress"]))
-    return progress.after(curve=tuple(progress.curve)), _under("best.", tensors)
+    return replace(progress, curve=tuple(progress.curve)), _under("best.", tensors)
+
+
+def _damaged(path: Path, reason: str) -> DamagedError:
+    return DamagedError(
+        f"the checkpoint {path} is damaged ({reason}); delete it and run the same command, "
+        "which then starts this training again"
+    )
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:

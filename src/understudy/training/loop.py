@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,11 +68,11 @@ def _train(
     restored = checkpoint.restore(path, key, network, worker.optimizer)
     progress, best = restored or (Progress(), {})
     began, saved = time.monotonic() - progress.seconds, time.monotonic()
-    steps = -(-len(rows) // training.batch_size)
+    steps = _steps(rows, training)
     lesson.prepared.store.advise("random")
 
     def save(here: Progress) -> float:
-        now = here.after(seconds=time.monotonic() - began)
+        now = replace(here, seconds=time.monotonic() - began)
         if worker.accelerator.is_main_process:
             checkpoint.save(path, key, now, network, worker.optimizer, best)
         return time.monotonic()
@@ -87,10 +87,10 @@ def _train(
                 _announce(lesson, batches[step + 1])
             total += worker.step(lesson, batches[step])
             if time.monotonic() - saved > training.checkpoint_seconds and step + 1 < steps:
-                saved = save(progress.after(step=step + 1, loss_sum=float(total)))
+                saved = save(replace(progress, step=step + 1, loss_sum=float(total)))
 
         figures = {"loss": float(total) / steps, **validate(network, lesson, training.batch_size)}
-        _refuse_infinite(figures["loss"], progress.epoch)
+        _refuse_infinite(figures, progress.epoch)
         progress = _close_epoch(progress, figures, training)
         if progress.best == len(progress.curve) - 1:
             best = {name: value.detach().clone() for name, value in network.state_dict().items()}
@@ -105,7 +105,7 @@ def _train(
 
 
 def probe_seconds(network: nn.Module, lesson: Lesson, training: Training, batches: int) -> float:
-    """Median seconds of a training step; the network is changed by it, so give a spare one."""
+    """Seconds of a training step, the quickest of a few; it changes the network: give a spare."""
     worker = Worker.of(network, training)
     network.train()
     seconds = []
@@ -115,7 +115,7 @@ def probe_seconds(network: nn.Module, lesson: Lesson, training: Training, batche
             began = time.perf_counter()
             worker.step(lesson, batch)
             seconds.append(time.perf_counter() - began)
-    return float(np.median(seconds[1:] or seconds))
+    return min(seconds[1:] or seconds)
 
 
 def validate(network: nn.Module, lesson: Lesson, batch_size: int) -> dict[str, float]:
@@ -135,11 +135,18 @@ def validate(network: nn.Module, lesson: Lesson, batch_size: int) -> dict[str, f
     return {"validation": right / len(rows), "validation_loss": nats / len(rows)}
 
 
+def _steps(rows: IntArray, training: Training) -> int:
+    return -(-len(rows) // training.batch_size)
+
+
 def _batches(rows: IntArray, training: Training, epoch: int) -> list[IntArray]:
-    """The batches of an epoch: sets of rows, each sorted so that a shard is read in one go."""
+    """The batches of an epoch: sets of rows, each sorted so that a shard is read in one go.
+
+    They are as even as can be: a last batch of a row or two would move the weights as far as a
+    full one, and has no batch statistics.
+    """
     order = np.random.default_rng((training.seed, epoch)).permutation(rows)
-    cuts = range(training.batch_size, len(order), training.batch_size)
-    return [np.sort(part) for part in np.split(order, cuts)]
+    return [np.sort(part) for part in np.array_split(order, _steps(rows, training))]
 
 
 def _announce(lesson: Lesson, batch: IntArray) -> None:
@@ -153,7 +160,8 @@ def _close_epoch(progress: Progress, figures: Mapping[str, float], training: Tra
     order = [(point["validation"], -point["validation_loss"]) for point in curve]
     best = order.index(max(order))
     impatient = training.patience is not None and len(curve) - 1 - best >= training.patience
-    return progress.after(
+    return replace(
+        progress,
         epoch=progress.epoch + 1,
         step=0,
         loss_sum=0.0,
@@ -163,9 +171,10 @@ def _close_epoch(progress: Progress, figures: Mapping[str, float], training: Tra
     )
 
 
-def _refuse_infinite(loss: float, epoch: int) -> None:
-    if not np.isfinite(loss):
-        raise RequestError(
-            f"the training loss is {loss} in epoch {epoch + 1}; lower training.learning_rate, "
-            "or set training.clip"
-        )
+def _refuse_infinite(figures: Mapping[str, float], epoch: int) -> None:
+    for name, what in (("loss", "training"), ("validation_loss", "validation")):
+        if not np.isfinite(figures[name]):
+            raise RequestError(
+                f"the {what} loss is {figures[name]} in epoch {epoch + 1}; lower "
+                "training.learning_rate, or set training.clip"
+            )

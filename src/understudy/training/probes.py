@@ -13,14 +13,12 @@ from torch import nn
 from understudy.objectives import HardLabels, Objective, SoftLabels, Weighted, recipe_name
 from understudy.training.loop import train
 from understudy.training.settings import Training
-from understudy.training.step import Lesson
+from understudy.training.step import Emit, Lesson
 
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
 SOFT_WEIGHTS = (0.5, 0.9, 1.0)
 SHARE = 0.2
 """Share of the full schedule that a probe runs."""
-
-Emit = Callable[[Mapping[str, Any]], None]
 
 
 def settle(
@@ -102,13 +100,13 @@ def _temperatures(objective: Objective) -> list[Objective]:
 
 
 def _weights(objective: Objective) -> list[Objective]:
-    """The objective with each share of soft labels to try; hard labels get the rest."""
+    """The objective with each share of what the teacher said to try; labels get the rest."""
     if all(part.weight != "auto" for part in objective.terms):
         return [objective]
     found = []
     for soft in SOFT_WEIGHTS:
         terms = tuple(
-            replace(part, weight=soft if isinstance(part.term, SoftLabels) else 1 - soft)
+            replace(part, weight=soft if part.term.reads else 1 - soft)
             if part.weight == "auto" or isinstance(part.term, HardLabels)
             else part
             for part in objective.terms
@@ -121,11 +119,5 @@ def _probe(
     lesson: Lesson, fresh: Callable[[], nn.Module], training: Training
 ) -> Mapping[str, float]:
     with TemporaryDirectory() as folder:
-        outcome = train(
-            fresh(), lesson, training, key="probe", path=Path(folder) / "probe", emit=_silent
-        )
+        outcome = train(fresh(), lesson, training, key="probe", path=Path(folder) / "probe")
     return outcome.curve[outcome.best]
-
-
-def _silent(record: Mapping[str, Any]) -> None:
-    """Probes have no curve of their own in the log."""

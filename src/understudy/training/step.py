@@ -69,10 +69,10 @@ class Worker:
             group["lr"] = self.training.learning_rate * share
 
     def step(self, lesson: Lesson, batch: IntArray) -> Tensor:
-        """Learn from one batch; the loss of this process's share of it, as a number []."""
+        """Learn from one batch; its loss over all processes, as a number []."""
         labels, device = lesson.prepared.labels[batch], self.accelerator.device
         counts = {"rows": len(batch), "labelled": int((labels >= 0).sum())}
-        total = torch.zeros(())
+        total = torch.zeros((), device=device)
         for part, known in self._micro_batches(batch, labels):
             inputs = tensors(lesson.prepared.inputs(part, lesson.inputs), device)
             said = lesson.knowledge.of(part, inputs)
@@ -82,22 +82,24 @@ class Worker:
             loss = fused_loss(lesson.objective, shown, said, truth, **counts)
             # Data-parallel training averages over processes; the denominators here are global.
             self.accelerator.backward(loss * self.accelerator.num_processes)
-            total += loss.detach().cpu()
+            total += loss.detach()
         if self.training.clip is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return total
+        summed: Tensor = self.accelerator.reduce(total, "sum")
+        return summed.cpu()
 
     def _micro_batches(self, batch: IntArray, labels: IntArray) -> list[tuple[Any, Any]]:
-        """This process's rows of the batch and their labels, cut into micro-batches."""
-        mine = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
-        batch, labels = batch[mine], labels[mine]
-        if self.training.accumulate == 1:
-            return [(batch, labels)]
-        size = -(-len(batch) // self.training.accumulate)
-        starts = range(0, max(len(batch), 1), max(size, 1))
-        return [(batch[at : at + size], labels[at : at + size]) for at in starts]
+        """This process's rows of the batch and their labels, cut into micro-batches.
+
+        All processes cut as many, for they wait for one another in each.
+        """
+        processes = self.accelerator.num_processes
+        mine = slice(self.accelerator.process_index, None, processes)
+        parts = min(self.training.accumulate, -(-len(batch) // processes))
+        cuts = (np.array_split(values[mine], parts) for values in (batch, labels))
+        return list(zip(*cuts, strict=True))
 
 
 def adamw(network: nn.Module, training: Training) -> torch.optim.Optimizer:

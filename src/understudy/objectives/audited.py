@@ -1,0 +1,107 @@
+"""Our own objectives, put to the laws of `audit.py`, as `understudy doctor --losses` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from understudy.objectives import (
+    OBJECTIVES,
+    AlphaBeta,
+    Corrected,
+    JensenShannon,
+    SampledLabels,
+    SkewedKl,
+    SoftCrossEntropy,
+    SoftLabels,
+    SparseLabels,
+    Term,
+    as_objective,
+    fused_loss,
+    recipe_name,
+    rests_at_teacher,
+)
+from understudy.objectives.audit import TEMPERATURES, Claim, Loss, Masked, Verdict, audit
+from understudy.objectives.labels import UNLABELLED
+
+SAY_KL: Mapping[str, Callable[[float], Term]] = {
+    "soft_labels": SoftLabels,
+    "soft_cross_entropy": SoftCrossEntropy,
+    "skewed_kl, skew 0": lambda temperature: SkewedKl(0.0, temperature),
+    "jensen_shannon, normalised, at 0": lambda temperature: JensenShannon(0.0, True, temperature),
+    "alpha_beta (1, 0)": lambda temperature: AlphaBeta(1.0, 0.0, temperature),
+    "corrected, teacher right": lambda temperature: Corrected(SoftLabels(temperature)),
+}
+"""What is T**2 * KL(teacher || student) at every temperature, some at a limit of its knobs."""
+SAY_KL_ONCE: Mapping[str, Term] = {
+    "sparse_labels, all classes kept": SparseLabels(),
+    "sampled_labels, endless draws": SampledLabels(),
+}
+"""What is KL(teacher || student) at temperature 1."""
+
+
+def audit_all() -> list[Verdict]:
+    """A verdict on each objective: first those that say they are KL, then all at their defaults."""
+    found = [
+        audit({each: as_loss(make(each)) for each in TEMPERATURES}, name=name)
+        for name, make in SAY_KL.items()
+    ]
+    fused = {each: _fused(SoftLabels(each)) for each in TEMPERATURES}
+    found.append(audit(fused, name="soft_labels, fused"))
+    found += [audit(as_loss(term), name=name) for name, term in SAY_KL_ONCE.items()]
+    done = (SoftLabels, SoftCrossEntropy, SparseLabels, SampledLabels)
+    for kind in OBJECTIVES:
+        if kind in done:
+            continue
+        term, name = kind(), recipe_name(kind)
+        claims: Claim = "zero" if rests_at_teacher(term) else "nothing"
+        masked = _masked(term) if term.needs_labels else None
+        found.append(audit(as_loss(term), name=name, claims=claims, masked=masked))
+    return found
+
+
+def as_loss(term: Term) -> Loss:
+    """A term as a loss of two tables of logits, whose labels are what the teacher thinks."""
+
+    def loss(student: Tensor, teacher: Tensor) -> Tensor:
+        said = _said(teacher.flatten(0, -2))
+        shown = {"logits": student.flatten(0, -2)}
+        return term.per_row(shown, said, said["logits"].argmax(dim=-1)).mean()
+
+    return loss
+
+
+def _masked(term: Term) -> Masked:
+    """The same for a term that needs labels: a row is masked out by having none."""
+
+    def loss(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
+        labels = teacher.argmax(dim=-1).masked_fill(~mask, UNLABELLED)
+        counts = {"rows": len(mask), "labelled": int(mask.sum())}
+        return as_objective(term).loss({"logits": student}, _said(teacher), labels, **counts)
+
+    return loss
+
+
+def _fused(term: Term) -> Loss:
+    def loss(student: Tensor, teacher: Tensor) -> Tensor:
+        shown, said = {"logits": student.flatten(0, -2)}, _said(teacher.flatten(0, -2))
+        labels = said["logits"].argmax(dim=-1)
+        rows = len(labels)
+        return fused_loss(as_objective(term), shown, said, labels, rows=rows, labelled=rows)
+
+    return loss
+
+
+def _said(teacher: Tensor) -> Mapping[str, Tensor]:
+    """Everything that a teacher with these logits could have said, all of it kept."""
+    said = torch.log_softmax(teacher.float(), dim=-1)
+    ids = torch.arange(said.shape[-1]).expand_as(said)
+    return {
+        "logits": teacher,
+        "top_ids": ids,
+        "top_log_probabilities": said,
+        "sampled_ids": ids,
+        "sampled_counts": said.exp(),
+    }

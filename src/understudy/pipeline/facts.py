@@ -1,0 +1,57 @@
+"""What the scorecard says of a run beside the figures of its models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from understudy.pipeline.showing import suspect_rows
+
+if TYPE_CHECKING:
+    from understudy.pipeline.distilling import Production
+
+
+def data_facts(production: Production) -> dict[str, Any]:
+    """Of the rows: how many serve for what, and what was found in them."""
+    prepared = production.prepared
+    facts = prepared.facts
+    counts = {finding["kind"]: finding["count"] for finding in facts.findings}
+    return {
+        "rows": len(prepared),
+        **{f"{name}_rows": len(rows) for name, rows in prepared.splits.items()},
+        "unlabelled": int((prepared.labels < 0).sum()),
+        "classes": len(facts.classes),
+        "duplicates": counts.get("duplicates", 0),
+        "leaked_test_rows": counts.get("leaked_test_rows", 0),
+        "suspect_labels": len(suspect_rows(production)),
+        "findings": [
+            {"kind": finding["kind"], "count": finding["count"], "text": finding["text"]}
+            for finding in facts.findings
+        ],
+    }
+
+
+def knowledge_facts(production: Production) -> dict[str, Any]:
+    """Of the teacher's answers: how many, what they take, and whether they were there before."""
+    store = production.store
+    if store is None:
+        return {"mode": "live"}
+    step = production.workspace.done("knowledge", production.knowledge_key) or {}
+    return {
+        "mode": "stored",
+        "rows": store.rows,
+        "views": 1,
+        "bytes": store.bytes,
+        "bytes_per_row": store.bytes / store.rows,
+        "codec": production.recipe.knowledge.codec,
+        "errors": store.errors,
+        "teach_seconds": step.get("seconds"),
+        "reused": step.get("rows_asked") == 0,
+    }
+
+
+def curves(production: Production) -> dict[str, Any]:
+    """The training curves of teacher (where a run trained it), student and control."""
+    names = ("student", "control") if production.recipe.control else ("student",)
+    found = {name: production.trained(name)["curve"] for name in names}
+    taught = production.teacher.curve
+    return ({"teacher": list(taught)} if taught else {}) | found

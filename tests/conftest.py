@@ -1,0 +1,66 @@
+"""A cache of the tests' own, and a small transfer set of real scans that many of them share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from understudy.data.rows import Rows
+    from understudy.tasks import Prepared
+
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")  # before torch is imported, here and in what tests start
+
+DIGITS = 300
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of $UNDERSTUDY_CACHE: never the user's own."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNDERSTUDY_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def digits_rows() -> Rows:
+    """The first 300 optical digits of scikit-learn, 8 x 8 grey, all of them different."""
+    from understudy.data import sources
+
+    return sources.read("sklearn:digits").select(range(DIGITS))
+
+
+@pytest.fixture(scope="session")
+def prepared(digits_rows: Rows, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Those digits, prepared once for the whole session; read only."""
+    from understudy.data.settings import Data
+    from understudy.tasks.image_classification import ImageClassification
+
+    folder = tmp_path_factory.mktemp("prepared") / "digits"
+    return ImageClassification().prepare({"train": digits_rows}, Data(digits_rows), folder)
+
+
+@pytest.fixture(scope="session")
+def small_network(prepared: Prepared) -> Callable[..., nn.Module]:
+    """Makes an untrained network that reads the prepared digits, the same for the same seed."""
+    import torch
+
+    from understudy.students import build, read_blueprint
+    from understudy.tasks.image_classification import ImageClassification
+
+    def make(seed: int = 0, source: str = "mlp-16", dropout: float = 0.0) -> nn.Module:
+        form, classes = prepared.facts.form, len(prepared.facts.classes)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            body = build(read_blueprint(source, tuple(form["shape"]), classes, dropout))
+        return ImageClassification().network(body, form)
+
+    return make

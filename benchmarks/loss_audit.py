@@ -147,7 +147,7 @@ def row(verdict: Verdict) -> str:
     lengths = [found.get((c, t), "-") for c in CLASSES for t in TEMPERATURES]
     cosine = min((cell.cosine for cell in verdict.cells), default=float("nan"))
     words = verdict.line.removeprefix(f"{verdict.name}: ")
-    cells = [*lengths, f"{cosine:.3f}", f"{verdict.left:.1g}", words.replace("||", "to")]
+    cells = [*lengths, f"{cosine:.3f}", f"{verdict.left:.1g}", words.replace("|", r"\|")]
     return f"| {verdict.name} | " + " | ".join(cells) + " |"
 
 

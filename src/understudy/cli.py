@@ -133,6 +133,7 @@ def evaluate(
         _finish(scored)
     else:
         screen.show_scorecard(card)
+        _leave(shipped=card["verdict"] != "do not ship")
 
 
 @app.command()
@@ -251,5 +252,9 @@ def _finish(run: Any) -> None:
 
     screen.show_scorecard(run.scorecard)
     typer.echo(f"report: {run.report}")
-    if not run.shipped:
+    _leave(shipped=run.shipped)
+
+
+def _leave(*, shipped: bool) -> None:
+    if not shipped:
         raise typer.Exit(REQUIREMENT_NOT_MET)

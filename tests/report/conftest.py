@@ -212,7 +212,7 @@ import onnxruntime
 
 session = onnxruntime.InferenceSession("model.onnx")
 images = np.zeros((1, 8, 8, 1), dtype=np.uint8)      # [rows, height, width, channels]
-(logits,) = session.run(None, {"image": images})
+(logits,) = session.run(["logits"], {"image": images})
 print(logits.argmax(axis=1))
 """
 RECIPE = """\

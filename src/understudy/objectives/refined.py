@@ -48,7 +48,7 @@ def binary_kl(
     Shapes: student [B, C], teacher [B, C], student_class [B], teacher_class [B] -> [B].
     Zero:   when both give their class the same probability.
     Source: Zhao et al. 2022 (DKD), section 3.1: TCKD has the label as the class of both. Sun et al.
-            2025 (RLD), arXiv:2408.07703: the teacher's class is its most likely one.
+            2024 (RLD), arXiv:2408.07703: the teacher's class is its most likely one.
     """
     shown, shown_rest = _coin(student, student_class, temperature)
     said, said_rest = _coin(teacher, teacher_class, temperature)
@@ -78,6 +78,8 @@ class DecoupledLabels(Composable):
 
     Known as DKD. The authors put 1 of `hard_labels` beside it and raise its weight linearly over
     the first 20 epochs; with 10 classes an `others` of 6 or more is too much.
+    Source: Zhao et al. 2022, arXiv:2203.08679, as in megvii-research/mdistiller
+            `DKD.py`, without its subtraction of 1,000.
     """
 
     label: float = 1.0
@@ -110,6 +112,8 @@ class RefinedLabels(Composable):
     classes that the teacher finds less likely than the label are matched among themselves. Where
     the teacher is wrong, it thus never pulls to its wrong class. The authors put 1 of `hard_labels`
     beside it and raise its weight linearly over the first 20 epochs.
+    Source: Sun et al. 2024, arXiv:2408.07703, as in zju-SWJ/RLD `RLD.py`, which has the first part
+            at a temperature of its own, 1.
     """
 
     confidence: float = 1.0

@@ -91,8 +91,8 @@ class SoftCrossEntropy(Composable):
 class TeacherLabels(Composable):
     """Cross-entropy with the class that the teacher finds most likely (hard-label distillation).
 
-    DeiT (Touvron et al. 2021, arXiv:2012.12877) gives half of the weight to it and half to
-    `hard_labels`.
+    Source: Touvron et al. 2021 (DeiT), arXiv:2012.12877, as in facebookresearch/deit `losses.py`;
+            half of their weight is on it, and half on `hard_labels`.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("logits",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -68,9 +68,15 @@ def _stores(run: Path) -> Iterator[Finding]:
     for note in found:
         root = json.loads(note.read_text())["facts"]["root"]
         try:
-            damaged = open_store(root).verify()
+            store = open_store(root)
+            bad = {"damaged": store.verify(), "missing": store.missing()}
         except UnderstudyError as error:
             yield Finding(root, str(error), False)
             continue
-        state = f"damaged shards: {damaged}; distil again to mend them" if damaged else "whole"
-        yield Finding(root, state, not damaged)
+        told = [f"{what} shards: {_listed(shards)}" for what, shards in bad.items() if shards]
+        state = f"{'; '.join(told)}; distil again to mend them" if told else "whole"
+        yield Finding(root, state, not told)
+
+
+def _listed(shards: Iterable[int]) -> str:
+    return ", ".join(map(str, shards))

@@ -253,6 +253,7 @@ def _score(production: Production) -> dict[str, Any]:
     from understudy.pipeline.contenders import contenders, test_rows
     from understudy.pipeline.scoring import conclude, score
     from understudy.pipeline.showing import keep_material
+    from understudy.report.card import write_card
 
     workspace, recipe = production.workspace, production.recipe
 
@@ -276,6 +277,8 @@ def _score(production: Production) -> dict[str, Any]:
         {**card, "timings": workspace.timings}, recipe.require, shipped
     )
     scorecard.write(workspace.out / "scorecard.json", concluded)
+    classes = production.prepared.facts.classes
+    write_card(workspace.out / "student" / "README.md", workspace.out.name, concluded, classes)
     return concluded
 
 

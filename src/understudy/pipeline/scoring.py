@@ -13,6 +13,7 @@ from understudy.evaluation.memory import peak_memory
 from understudy.evaluation.predictor import Predictor, ask, rows_between
 from understudy.evaluation.scorecard import Evidence, Facts
 from understudy.evaluation.speed import measure
+from understudy.pipeline.machine import processor
 from understudy.requirements import judge, parse, records
 
 if TYPE_CHECKING:
@@ -94,6 +95,12 @@ def score(
             resamples=settings.resamples,
         )
     )
+    card["conditions"] = {
+        "processor": processor(),
+        "threads": settings.threads,
+        "timed_rows": min(len(rows.labels), TIMED_ROWS),
+        "memory_batch": min(len(rows.labels), MEMORY_ROWS),
+    }
     path = folder / "predictions.parquet"
     predictions.write(path, rows.numbers, rows.labels, rows.classes, answers)
     return card, answers

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,13 @@ import numpy as np
 
 from understudy.evaluation import calibration
 from understudy.files import write_json
+from understudy.pipeline.machine import environment
 
 if TYPE_CHECKING:
-    from understudy.report import Material
-
     from understudy.evaluation.predictor import Answers
     from understudy.pipeline.distilling import Production
     from understudy.pipeline.scoring import TestRows
+    from understudy.report import Material
 
 MATERIAL = "material.json"
 EXAMPLES_EACH = 12
@@ -96,34 +95,6 @@ import understudy
 model = understudy.load("RUN")          # the run folder
 print(model.predict(["image.png"]))
 """
-
-
-def environment(threads: int) -> dict[str, str]:
-    """What the figures were measured on."""
-    import onnxruntime
-    import torch
-
-    from understudy import __version__
-
-    return {
-        "understudy": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "onnxruntime": onnxruntime.__version__,
-        "processor": processor(),
-        "threads while timing": str(threads),
-        "threads while training": str(torch.get_num_threads()),
-    }
-
-
-def processor() -> str:
-    """The name of this machine's processor, as the system gives it."""
-    path = Path("/proc/cpuinfo")
-    if path.is_file():
-        for line in path.read_text().splitlines():
-            if line.lower().startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _confusion(labels: Any, answered: Any, classes: int) -> list[list[int]]:

@@ -34,6 +34,11 @@ def listing(tree: object, *path: str) -> Sequence[Any]:
     return found if isinstance(found, list | tuple) else ()
 
 
+def text(value: object, otherwise: str = "") -> str:
+    """The value where it is a text with something in it."""
+    return value if isinstance(value, str) and value.strip() else otherwise
+
+
 def number(value: object) -> float | None:
     """The value as a finite number, or None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -68,7 +73,8 @@ def significant(value: object, digits: int = 3) -> str:
         return DASH
     if found == 0:
         return "0"
-    places = digits - 1 - math.floor(math.log10(abs(found)))
+    exponent = int(f"{found:.{digits - 1}e}".split("e")[1])
+    places = digits - 1 - exponent
     return typeset(f"{found:.{digits - 1}e}" if places > 9 else f"{found:,.{max(0, places)}f}")
 
 
@@ -141,8 +147,7 @@ class Metric:
     @staticmethod
     def of(card: Mapping[str, Any]) -> Metric:
         """The metric of a scorecard."""
-        name = at(card, "metric")
-        return Metric(str(name) if name else "accuracy", at(card, "direction") != "lower")
+        return Metric(text(at(card, "metric"), "accuracy"), at(card, "direction") != "lower")
 
     @property
     def is_share(self) -> bool:
@@ -202,9 +207,10 @@ def named(name: str, value: object) -> str:
         return BY_NAME.get(name, _general)(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return value if isinstance(value, str) and value else DASH
+    return text(value, DASH)
 
 
 def _general(value: object) -> str:
     found = number(value)
-    return count(value) if found is not None and found == int(found) else significant(value, 4)
+    whole = found is not None and found == int(found)
+    return count(value) if whole else trimmed(significant(value, 4))

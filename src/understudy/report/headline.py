@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.report import figures
-from understudy.report.figures import Metric, at, mapping, number, share, span
+from understudy.report.figures import Metric, at, mapping, number, share, span, text
 from understudy.report.naming import headline_model
 
 STATES = {
@@ -41,8 +41,7 @@ class Tile:
 def verdict(card: Mapping[str, Any]) -> Verdict:
     """The verdict of a scorecard, its sentence taken apart at the semicolons."""
     label, sign = STATES.get(str(at(card, "verdict")), ("No verdict", "open"))
-    sentence = at(card, "why")
-    sentence = sentence.strip() if isinstance(sentence, str) else ""
+    sentence = text(at(card, "why")).strip()
     reason, *clauses = sentence.removesuffix(".").split("; ")
     names = mapping(card, "models")
     return Verdict(
@@ -103,9 +102,7 @@ def _added(card: Mapping[str, Any], name: str) -> Tile:
 def _gap(gap: Mapping[str, Any]) -> Tile:
     title, write = "Recovered gap", figures.formatted("{:.0%}")
     if number(gap.get("value")) is None:
-        reason = gap.get("reason")
-        note = reason if isinstance(reason, str) else "not measured"
-        return Tile(title, "not defined", note)
+        return Tile(title, "not defined", text(gap.get("reason"), "not measured"))
     ends = span(gap.get("low"), gap.get("high"), write)
     note = f"{ends}; the control is 0%, the teacher 100%" if ends else "no interval"
     return Tile(title, write(gap["value"]), note)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.report import confusion, exhibits, gallery, headline, tables, teaching
-from understudy.report.figures import Metric, at, count, listing, mapping, number, seconds
+from understudy.report.figures import Metric, at, count, listing, mapping, number, seconds, text
 from understudy.report.material import Material
 from understudy.report.naming import LEADING, headline_model
 
@@ -102,12 +102,12 @@ def page_of(material: Material) -> Page:
     rows = at(card, "rows") or at(card, "data", "test_rows")
     return Page(
         title=material.title,
-        task=str(at(card, "task") or "").replace("-", " "),
+        task=text(at(card, "task")).replace("-", " "),
         test_rows=count(rows),
         model=headline_model(card),
         verdict=headline.verdict(card),
         tiles=headline.tiles(card),
-        advice=[str(piece) for piece in listing(card, "advice") if piece],
+        advice=[text(piece) for piece in listing(card, "advice") if text(piece)],
         checks=tables.checks(card),
         compared=(tables.quality_table(card), tables.cost_table(card)),
         price=_price(card),
@@ -144,8 +144,8 @@ def _confusions(material: Material) -> list[confusion.Confusion]:
 
 def _findings(card: Mapping[str, Any]) -> list[str]:
     found = (mapping(finding) for finding in listing(card, "data", "findings"))
-    texts = (finding.get("text") or finding.get("kind") for finding in found)
-    return [str(text) for text in texts if text]
+    told = (text(finding.get("text"), text(finding.get("kind"))) for finding in found)
+    return [sentence for sentence in told if sentence]
 
 
 def _price(card: Mapping[str, Any]) -> str:

@@ -65,5 +65,5 @@ def straight(values: Sequence[float], start: float, end: float, room: float = 0.
 
 def logarithmic(values: Sequence[float], start: float, end: float) -> Scale:
     """A logarithmic axis that holds all values, which are above 0, with room at both ends."""
-    room = max(1.5, (max(values) / min(values)) ** 0.15)
+    room = max(2.0, (max(values) / min(values)) ** 0.15)
     return Scale(min(values) / room, max(values) * room, start, end, log=True)

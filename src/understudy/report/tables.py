@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.report import figures
-from understudy.report.figures import DASH, Metric, at, listing, mapping, number, span
+from understudy.report.figures import DASH, Metric, at, listing, mapping, number, span, text
 from understudy.report.naming import ROLES, headline_model, model_names, role
 
 
@@ -118,11 +118,11 @@ def checks(card: Mapping[str, Any]) -> list[Check]:
     """The requirements; those that are not met come first."""
     found = []
     for result in map(mapping, listing(card, "requirements")):
-        rule, passed = str(result.get("rule") or DASH), result.get("passed") is True
+        rule, passed = text(result.get("rule"), DASH), result.get("passed") is True
         value = figures.named(rule.split()[0], result.get("value"))
         unknown = number(result.get("value")) is None and not passed
-        reason = str(result.get("reason") or "no value") if unknown else ""
-        found.append(Check(rule, str(result.get("model") or DASH), value, passed, reason))
+        reason = text(result.get("reason"), "no value") if unknown else ""
+        found.append(Check(rule, text(result.get("model"), DASH), value, passed, reason))
     return sorted(found, key=lambda check: check.passed)
 
 
@@ -134,9 +134,10 @@ def slice_tables(card: Mapping[str, Any]) -> list[Table]:
         value = part.get("value")
         figures_of = (part.get(name) for name in ("teacher", "control", "student"))
         cells = texts(figures.count(part.get("rows")), *map(metric.value, figures_of))
-        name = "(missing)" if value is None else str(value)
+        known = isinstance(value, str | bool) or number(value) is not None
+        name = str(value) if known else "(missing)"
         detail = "few rows: says little" if part.get("small") is True else ""
-        found.setdefault(str(part.get("column") or DASH), []).append(Row(name, cells, detail))
+        found.setdefault(text(part.get("column"), DASH), []).append(Row(name, cells, detail))
     columns = ("Rows", "Teacher", "Control", "Student")
     return [
         Table(f"{metric.words.capitalize()} by {column}", (column, *columns), tuple(rows))

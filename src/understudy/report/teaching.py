@@ -8,7 +8,7 @@ from typing import Any
 
 from understudy.evaluation.verdict import SIGNIFICANT
 from understudy.report import figures
-from understudy.report.figures import Metric, mapping, number, span
+from understudy.report.figures import Metric, mapping, number, span, text
 from understudy.report.naming import model_names, role
 from understudy.report.tables import Row, Table, texts
 
@@ -85,7 +85,7 @@ def _gap(card: Mapping[str, Any]) -> Iterator[str]:
             f"Of the way from the control to the teacher, the student went "
             f"{write(gap['value'])}{within}. This is the recovered gap."
         )
-    elif isinstance(gap.get("reason"), str):
+    elif text(gap.get("reason")):
         yield f"The recovered gap is not defined, since {gap['reason']}."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -42,8 +43,9 @@ class ImageClassification:
         columns = {role: _columns(rows[role], role, data) for role in given}
         encoded, classes = _labels(rows, columns, data)
         numbers = np.concatenate([encoded[role] for role in given])
-        pixels = rows["train"].columns[columns["train"]["image"]]
-        form = images.pixel_format(pixels, data.image_size)
+        with _about("train"):
+            pixels = rows["train"].columns[columns["train"]["image"]]
+            form = images.pixel_format(pixels, data.image_size)
         store = _store_images(rows, columns, numbers, form, folder)
 
         hashes = _hashes(store)
@@ -117,17 +119,26 @@ def _labels(
     rows: Mapping[str, Rows], columns: Mapping[str, Mapping[str, str]], data: Data
 ) -> tuple[dict[str, IntArray], tuple[str, ...]]:
     """The label numbers of each role, and the names of the classes as `train` has them."""
-    train = rows["train"]
-    numbers, classes = labels.encode(
-        train.columns[columns["train"]["label"]], data.classes or train.classes
-    )
-    encoded = {"train": numbers}
-    for role, part in rows.items():
+    encoded = {}
+    classes = data.classes or rows["train"].classes
+    for role in columns:  # `train` first, which settles the classes
         if role == "unlabelled":
-            encoded[role] = np.full(len(part), -1, dtype=np.int64)
-        elif role != "train":
-            encoded[role] = labels.encode(part.columns[columns[role]["label"]], classes)[0]
+            encoded[role] = np.full(len(rows[role]), -1, dtype=np.int64)
+            continue
+        with _about(role):
+            given = rows[role].columns[columns[role]["label"]]
+            encoded[role], classes = labels.encode(given, classes)
+    assert classes is not None
     return encoded, classes
+
+
+@contextmanager
+def _about(role: str) -> Iterator[None]:
+    """Say of which source an error tells."""
+    try:
+        yield
+    except RequestError as error:
+        raise RequestError(f"data.{role}: {error}") from error
 
 
 def _store_images(
@@ -147,15 +158,12 @@ def _store_images(
     store = create(folder / "rows", Index(layout, len(numbers), per_shard, provenance))
     for shard in store.missing():
         span = store.span(shard)
-        pieces = [
-            images.to_pixels(
-                rows[role].select(np.arange(start, stop)).columns[columns[role]["image"]],
-                form.size,
-                form.channels,
-                form.dtype,
-            )[0]
-            for role, start, stop in _pieces(rows, span)
-        ]
+        pieces = []
+        for role, start, stop in _pieces(rows, span):
+            part = rows[role].select(np.arange(start, stop)).columns[columns[role]["image"]]
+            with _about(role):
+                pixels, _ = images.to_pixels(part, form.size, form.channels, form.dtype)
+            pieces.append(pixels)
         store.write(
             shard,
             {"image": np.concatenate(pieces), "label": numbers[span.start : span.stop]},

@@ -67,14 +67,14 @@ def _train(
     torch.manual_seed(training.seed)
     restored = checkpoint.restore(path, key, network, worker.optimizer)
     progress, best = restored or (Progress(), {})
-    began, saved = time.monotonic() - progress.seconds, time.monotonic()
+    saved = time.monotonic()
+    began = saved - progress.seconds
     steps = _steps(rows, training)
     lesson.prepared.store.advise("random")
 
     def save(here: Progress) -> float:
-        now = replace(here, seconds=time.monotonic() - began)
         if worker.accelerator.is_main_process:
-            checkpoint.save(path, key, now, network, worker.optimizer, best)
+            checkpoint.save(path, key, here, network, worker.optimizer, best)
         return time.monotonic()
 
     while not progress.finished:
@@ -86,12 +86,14 @@ def _train(
             if step + 1 < steps:
                 _announce(lesson, batches[step + 1])
             total += worker.step(lesson, batches[step])
-            if time.monotonic() - saved > training.checkpoint_seconds and step + 1 < steps:
-                saved = save(replace(progress, step=step + 1, loss_sum=float(total)))
+            now = time.monotonic()
+            if now - saved > training.checkpoint_seconds and step + 1 < steps:
+                here = replace(progress, step=step + 1, loss_sum=float(total), seconds=now - began)
+                saved = save(here)
 
         figures = {"loss": float(total) / steps, **validate(network, lesson, training.batch_size)}
         _refuse_infinite(figures, progress.epoch)
-        progress = _close_epoch(progress, figures, training)
+        progress = _close_epoch(progress, figures, training, time.monotonic() - began)
         if progress.best == len(progress.curve) - 1:
             best = {name: value.detach().clone() for name, value in network.state_dict().items()}
         emit({"event": "epoch", "epoch": len(progress.curve), "of": training.epochs, **figures})
@@ -154,7 +156,9 @@ def _announce(lesson: Lesson, batch: IntArray) -> None:
     lesson.knowledge.announce(batch)
 
 
-def _close_epoch(progress: Progress, figures: Mapping[str, float], training: Training) -> Progress:
+def _close_epoch(
+    progress: Progress, figures: Mapping[str, float], training: Training, seconds: float
+) -> Progress:
     """Move on to the next epoch; training ends after the last, or when patience is used up."""
     curve = (*progress.curve, figures)
     order = [(point["validation"], -point["validation_loss"]) for point in curve]
@@ -165,6 +169,7 @@ def _close_epoch(progress: Progress, figures: Mapping[str, float], training: Tra
         epoch=progress.epoch + 1,
         step=0,
         loss_sum=0.0,
+        seconds=seconds,
         curve=curve,
         best=best,
         finished=impatient or len(curve) >= training.epochs,

@@ -41,7 +41,7 @@ class Training:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise RequestError(f"training.{name} is {value}; it must be above 0")
-        if self.weight_decay < 0:
+        if not self.weight_decay >= 0:
             raise RequestError(
                 f"training.weight_decay is {self.weight_decay}; it must be 0 or more"
             )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-WORTH = 20_000_000
+WORTH = 200_000_000
 """Floating-point operations of a forward pass below which threads wait longer than they help."""
 
 

@@ -1,0 +1,258 @@
+"""docs/objectives.md, written from the code.
+
+    python -m understudy.objectives.catalogue docs/objectives.md
+
+Names, knobs, needs and sources come from the classes and formulas themselves; what a computer
+cannot know, the cost in a word and when to use it, stands in `NOTES`. The part between the marks
+is written by hand, from benchmarks, and kept.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from understudy.objectives import (
+    OBJECTIVES,
+    AlphaBeta,
+    Correlations,
+    DecoupledLabels,
+    HardLabels,
+    JensenShannon,
+    LogitSquaredError,
+    PlackettLuce,
+    RefinedLabels,
+    ReverseKl,
+    SampledLabels,
+    SkewedKl,
+    SkewedReverseKl,
+    SoftCrossEntropy,
+    SoftLabels,
+    SparseLabels,
+    StandardisedLogits,
+    SymmetricKl,
+    TeacherLabels,
+    TotalVariation,
+    corrected,
+    correlations,
+    cross_entropy,
+    divergences,
+    forward_kl,
+    is_joint,
+    recipe_name,
+    refined,
+    sparse,
+    targets,
+)
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What the table says of an objective beyond what its code says."""
+
+    known_as: str
+    source_in: Callable[..., Any]
+    """The formula, or the class where it takes several, whose docstring names the source."""
+    cost: str
+    when: str
+
+
+NOTES: Mapping[type, Note] = {
+    SoftLabels: Note(
+        "KD",
+        forward_kl,
+        "least (fused)",
+        "the default: any classifier with logits or probabilities",
+    ),
+    HardLabels: Note(
+        "cross-entropy", cross_entropy, "least (fused)", "beside a soft term, where labels are good"
+    ),
+    SoftCrossEntropy: Note(
+        "soft targets",
+        targets.soft_cross_entropy,
+        "low",
+        "to compare with code that reports it; else `soft_labels`, which is 0 at the teacher",
+    ),
+    TeacherLabels: Note(
+        "hard-label distillation",
+        TeacherLabels,
+        "least",
+        "a teacher that only names a class, or as half of DeiT's recipe",
+    ),
+    LogitSquaredError: Note(
+        "logit MSE",
+        targets.logit_squared_error,
+        "least",
+        "text students without pretraining, with many added inputs; teachers near perfection",
+    ),
+    StandardisedLogits: Note(
+        "logit standardisation",
+        targets.standardised_kl,
+        "low",
+        "when the weight cannot be tuned; calibrate the student afterwards",
+    ),
+    DecoupledLabels: Note(
+        "DKD", DecoupledLabels, "medium", "labelled rows, many classes, a confident teacher"
+    ),
+    RefinedLabels: Note(
+        "RLD", RefinedLabels, "medium", "labelled rows on which the teacher is often wrong"
+    ),
+    PlackettLuce: Note(
+        "PLD",
+        refined.plackett_luce,
+        "high (sorts the classes)",
+        "labelled rows, one term alone, no weight to tune",
+    ),
+    Correlations: Note(
+        "DIST",
+        correlations.correlation_distance,
+        "medium",
+        "a teacher much stronger than the student; batches with more rows than classes",
+    ),
+    ReverseKl: Note(
+        "RKL", divergences.reverse_kl, "low", "small generators; on the student's own text"
+    ),
+    SymmetricKl: Note(
+        "Jeffreys", divergences.symmetric_kl, "low", "between the two, without a knob"
+    ),
+    JensenShannon: Note(
+        "generalised JSD, GKD", divergences.jensen_shannon, "medium", "on-policy text: bounded"
+    ),
+    SkewedKl: Note("SKL", divergences.skewed_kl, "medium", "on the teacher's text (DistiLLM)"),
+    SkewedReverseKl: Note(
+        "SRKL", divergences.skewed_reverse_kl, "medium", "on the student's text (DistiLLM)"
+    ),
+    AlphaBeta: Note(
+        "ABKD",
+        divergences.alpha_beta_divergence,
+        "medium",
+        "where forward KL smooths too much and reverse KL too little, and both can be tuned",
+    ),
+    TotalVariation: Note("TVD", divergences.total_variation, "low", "beside a KL, not alone"),
+    SparseLabels: Note(
+        "top-k with tail", sparse.sparse_kl, "low", "vocabularies; a server that gives its top k"
+    ),
+    SampledLabels: Note(
+        "RS-KD", sparse.sampled_cross_entropy, "low", "vocabularies, in the fewest bytes"
+    ),
+}
+
+OPENING = f"""# Objectives
+
+What a student can minimise. Terms add and scale: in a recipe as a list, in Python as
+`0.9 * SoftLabels(temperature=4) + 0.1 * HardLabels()`.
+
+{BEGIN}
+"""
+UNMEASURED = """## Which to use, measured
+
+Nothing is claimed here yet: this part is filled from `benchmarks/`.
+"""
+READING = f"""{END}
+
+## All of them
+
+*Reads* is what must be stored of the teacher. *Labels* says whether rows without a label are left
+out. *Joint* terms relate the rows of a batch to each other, so that micro-batches change them.
+*Cost* is for the term alone, beside the student's own step. A knob is shown with its default, which
+is the authors' own where they give one; every term also takes a `weight`. All are computed in
+float32 whatever the logits come in, and all but those marked * are 0, without a gradient, for a
+student equal to its teacher.
+
+| in a recipe | knobs | reads | labels | joint | cost | when | known as, source |
+|---|---|---|---|---|---|---|---|
+"""
+WRAPPERS = """
+## Where the teacher contradicts a label
+
+`Corrected(term, when_wrong=..., label_share=0.5, confidence=0.0)` wraps a term that reads logits.
+For rows whose label the teacher contradicts:
+
+"""
+CLOSING = """
+## Proof
+
+`python benchmarks/loss_audit.py` holds every loss here that claims to be KL against
+T² · KL(teacher ‖ student), beside well-known mistakes and what neighbours ship. Each formula has a
+test against an independent reference in float64, with its gradient, and each objective is put to
+the laws of `tests/objectives/test_laws.py`. A loss of your own:
+
+```python
+from understudy.objectives.audit import audit
+
+print(audit({4.0: my_loss}).line)  # my_loss(student_logits, teacher_logits) at temperature 4
+```
+"""
+WAYS: Mapping[str, str] = {
+    "keep": "the teacher's answer as it is",
+    "blend": "`label_share` of the label mixed into the teacher's probabilities (the default)",
+    "skip": "nothing; the row still counts in the mean",
+    "trust the label": "cross-entropy with the label, instead of the term",
+}
+
+
+def page(measured: str = UNMEASURED) -> str:
+    """The whole page; `measured` is what stands between the marks."""
+    rows = "".join(f"{_row(kind, NOTES[kind])}\n" for kind in OBJECTIVES)
+    ways = "".join(f'- `"{way}"`: {what}\n' for way, what in WAYS.items())
+    weighing = f"\n`confidence` weighs every row. {_source(corrected.confidence_weight)}\n"
+    return OPENING + measured + READING + rows + WRAPPERS + ways + weighing + CLOSING
+
+
+def measured_in(text: str) -> str:
+    """What stands between the marks of a page, or the words for nothing measured yet."""
+    found = re.search(f"{re.escape(BEGIN)}\n(.*?){re.escape(END)}", text, re.DOTALL)
+    return found[1] if found else UNMEASURED
+
+
+def _row(kind: Any, note: Note) -> str:
+    name = f"`{recipe_name(kind)}`" + ("" if getattr(kind, "zero_at_teacher", True) else " *")
+    knobs = ", ".join(f"`{each.name}: {_default(each)}`" for each in fields(kind))
+    reads = ", ".join(f"`{each}`" for each in kind.reads)
+    cells = (
+        name,
+        knobs or "none",
+        reads or "nothing",
+        "yes" if kind.needs_labels else "no",
+        "yes" if is_joint(kind) else "no",
+        note.cost,
+        note.when,
+        f"{note.known_as}. {_source(note.source_in)}".replace("|", "\\|"),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _default(knob: Field[Any]) -> str:
+    if knob.default is MISSING:
+        return "required"
+    text = str(knob.default)
+    return text.lower() if isinstance(knob.default, bool) else text
+
+
+def _source(formula: Callable[..., Any]) -> str:
+    """The 'Source:' of a docstring, on one line."""
+    text = inspect.getdoc(formula) or ""
+    _, _, source = text.partition("Source:")
+    line = " ".join(source.split())
+    return line[:1].upper() + line[1:]
+
+
+def main(arguments: list[str]) -> None:
+    """Write the page to the path given, keeping its measured part; or print it."""
+    if not arguments:
+        print(page(), end="")
+        return
+    path = Path(arguments[0])
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    path.write_text(page(measured_in(old)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,50 @@
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from understudy.objectives import OBJECTIVES, recipe_name
+from understudy.objectives.catalogue import (
+    BEGIN,
+    END,
+    NOTES,
+    UNMEASURED,
+    WAYS,
+    main,
+    measured_in,
+    page,
+)
+from understudy.objectives.corrected import WhenWrong
+
+PAGE = Path(__file__).parents[2] / "docs" / "objectives.md"
+
+
+def test_the_committed_page_is_what_the_code_writes():
+    text = PAGE.read_text(encoding="utf-8")
+    again = page(measured_in(text))
+    assert text == again, "run: python -m understudy.objectives.catalogue docs/objectives.md"
+
+
+def test_what_was_measured_survives_writing_the_page_again(tmp_path):
+    path = tmp_path / "objectives.md"
+    main([str(path)])
+    assert path.read_text(encoding="utf-8") == page(UNMEASURED)
+    path.write_text(page("## Measured\n\n97.3%\n"), encoding="utf-8")
+    main([str(path)])
+    text = path.read_text(encoding="utf-8")
+    assert f"{BEGIN}\n## Measured\n\n97.3%\n{END}" in text
+
+
+@pytest.mark.parametrize("kind", OBJECTIVES)
+def test_every_objective_has_a_row_with_its_source(kind):
+    rows = [line for line in page().splitlines() if line.startswith(f"| `{recipe_name(kind)}`")]
+    assert len(rows) == 1
+    assert rows[0].replace("\\|", "").count("|") == 9
+    assert len(NOTES[kind].when) > 5
+    source = rows[0].split(" | ")[-1]
+    assert len(source) > len(NOTES[kind].known_as) + 10
+
+
+def test_nothing_is_noted_that_a_recipe_cannot_name():
+    assert set(NOTES) == set(OBJECTIVES)
+    assert set(WAYS) == set(get_args(WhenWrong))

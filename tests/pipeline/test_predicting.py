@@ -1,0 +1,68 @@
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyarrow import parquet
+
+from understudy.data.rows import Rows
+from understudy.errors import RequestError
+from understudy.loading import load
+from understudy.pipeline.distilling import Production
+from understudy.pipeline.predicting import predict_file
+
+
+@pytest.fixture(scope="module")
+def images(digits_rows: Rows, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("images") / "some.npz"
+    np.savez(path, x=np.asarray(digits_rows.columns["image"])[:7])
+    return path
+
+
+@pytest.fixture
+def student(production: Production) -> Path:
+    return production.folder("student")
+
+
+def read(path: Path) -> list[dict]:
+    if path.suffix == ".csv":
+        with path.open() as file:
+            return [
+                {**row, "row": int(row["row"]), "confidence": float(row["confidence"])}
+                for row in csv.DictReader(file)
+            ]
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    return parquet.read_table(path).to_pylist()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_each_format_holds_what_the_model_says(
+    student: Path, images: Path, tmp_path: Path, suffix: str
+):
+    to = tmp_path / "new" / f"answers{suffix}"
+    assert predict_file(student, str(images), to) == 7
+    wanted = load(student).predict(np.load(images)["x"])
+    found = read(to)
+    assert [row["row"] for row in found] == list(range(7))
+    assert [row["prediction"] for row in found] == [answer.label for answer in wanted]
+    for row, answer in zip(found, wanted, strict=True):
+        assert row["confidence"] == pytest.approx(answer.confidence, abs=1e-6)
+
+
+def test_an_unknown_format_is_refused_before_anything_is_read(tmp_path: Path):
+    with pytest.raises(RequestError, match=r"cannot write that; did you mean '\.csv'"):
+        predict_file(tmp_path / "no-model", "no-data", tmp_path / "answers.cvs")
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path, images: Path):
+    with pytest.raises(RequestError, match="holds no model of ours"):
+        predict_file(tmp_path, str(images), tmp_path / "answers.csv")
+
+
+def test_inputs_of_another_kind_are_refused(student: Path, tmp_path: Path):
+    (tmp_path / "texts.csv").write_text("text\nhello\n")
+    with pytest.raises(RequestError, match="no column that looks like the image"):
+        predict_file(student, str(tmp_path / "texts.csv"), tmp_path / "answers.csv")
+    assert not (tmp_path / "answers.csv").exists()

@@ -1,0 +1,31 @@
+"""The parts of a page, and which sections have something to say."""
+
+from understudy.report import Material
+from understudy.report.page import SECTIONS, page_of
+
+
+def test_a_finished_run_fills_every_section(material):
+    assert page_of(material).contents == SECTIONS
+
+
+def test_sections_without_anything_to_say_are_left_out():
+    page = page_of(Material("empty", {}, {}, {}, {}, [], " ", "", {}))
+    assert list(page.contents) == ["requirements", "models", "teaching", "data", "making"]
+
+
+def test_the_student_is_confused_first_and_classes_have_their_names(material):
+    found = page_of(material).confusions
+    assert [confusion.model for confusion in found] == ["student", "teacher", "control"]
+    assert found[0].classes == tuple("0123456789")
+
+
+def test_facts_are_taken_from_where_the_scorecard_has_them(material, card):
+    card["advice"] = ["Do this.", None]
+    page = page_of(material)
+    assert (page.task, page.test_rows, page.price) == ("image classification", "540", "0.10")
+    assert page.advice == ["Do this."]
+    assert page.data["Leaked test rows"] == "1"
+    assert page.findings[0] == "2 rows repeat an earlier one of 1797"
+    assert page.knowledge["Time to ask"] == "0.42 s"
+    assert page.conditions["Batch"] == "128"
+    assert page.timings["Teacher"] == "38 s"

@@ -1,0 +1,68 @@
+"""Stored and live answers are the same to whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from understudy.errors import RequestError
+from understudy.store import Store
+from understudy.tasks import Prepared
+from understudy.teachers import NetworkTeacher
+from understudy.training.knowledge import Knowledge, Live, Nothing, Stored
+
+ROWS = np.array([0, 3, 61, 62, 299])
+
+
+@pytest.fixture
+def inputs(prepared: Prepared) -> dict[str, torch.Tensor]:
+    return {"image": torch.from_numpy(prepared.inputs(ROWS, ("image",))["image"])}
+
+
+def test_stored_and_live_answers_agree(
+    teacher: NetworkTeacher, store: Store, inputs: dict[str, torch.Tensor]
+):
+    fresh = teacher.answer(inputs)["logits"]
+    made: list[Callable[[], Knowledge]] = [
+        lambda: Stored(store, frozenset({"logits"})),
+        lambda: Live(teacher),
+    ]
+    for make in made:
+        said = make().of(ROWS, inputs)
+        assert said.keys() == {"logits"}
+        assert said["logits"].dtype == torch.float32
+        torch.testing.assert_close(said["logits"], fresh, rtol=1e-5, atol=1e-5)
+
+
+def test_stored_answers_are_those_of_the_rows_asked_for(
+    store: Store, inputs: dict[str, torch.Tensor]
+):
+    said = Stored(store, frozenset({"logits"})).of(ROWS, inputs)["logits"]
+    np.testing.assert_array_equal(said.numpy(), np.asarray(store.read("logits", 0, 300))[ROWS])
+
+
+def test_a_name_that_was_not_recorded_is_told(store: Store, inputs: dict[str, torch.Tensor]):
+    with pytest.raises(RequestError, match="has no column 'embedding'"):
+        Stored(store, frozenset({"embedding"})).of(ROWS, inputs)
+
+
+def test_live_answers_may_take_part_in_a_gradient(
+    teacher: NetworkTeacher, inputs: dict[str, torch.Tensor]
+):
+    said = Live(teacher).of(ROWS, inputs)["logits"]
+    assert not said.requires_grad
+    student = torch.zeros_like(said, requires_grad=True)
+    (student * said).sum().backward()
+    assert torch.equal(student.grad, said)
+
+
+def test_nothing_says_nothing(inputs: dict[str, torch.Tensor]):
+    assert Nothing().of(ROWS, inputs) == {}
+
+
+def test_rows_can_be_announced(teacher: NetworkTeacher, store: Store):
+    for knowledge in (Nothing(), Live(teacher), Stored(store, frozenset({"logits"}))):
+        knowledge.announce(ROWS)

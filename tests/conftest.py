@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,3 +69,37 @@ def small_network(prepared: Prepared) -> Callable[..., nn.Module]:
         return ImageClassification().network(body, form)
 
     return make
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command left its user with."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., Said]:
+    """Runs the command line in this process: `command("plan", "digits")`."""
+    from understudy import cli
+
+    def run(*words: object) -> Said:
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        before = signal.getsignal(signal.SIGINT)
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            patch.setattr(sys, "argv", ["understudy", *map(str, words)])
+            try:
+                cli.main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+            finally:
+                signal.signal(signal.SIGINT, before)
+        return Said(code, out.getvalue(), err.getvalue())
+
+    return run

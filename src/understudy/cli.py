@@ -222,7 +222,7 @@ def main() -> None:
 
     signal.signal(signal.SIGINT, _interrupt)
     try:
-        app()
+        app(prog_name="understudy")
     except UnderstudyError as error:
         typer.echo(f"understudy: {error}", err=True)
         sys.exit(REQUEST_IS_WRONG)

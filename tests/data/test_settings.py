@@ -1,3 +1,5 @@
+"""What no data can be is refused when it is written down."""
+
 from __future__ import annotations
 
 import pytest
@@ -6,8 +8,33 @@ from understudy.data.settings import Data
 from understudy.errors import RequestError
 
 
-def test_a_share_outside_zero_and_one_is_refused() -> None:
-    assert Data("a.csv").test_share == 0.2
-    for name in ("test_share", "validation_share"):
-        with pytest.raises(RequestError, match=rf"data\.{name} is 1\.5; it must lie between"):
-            Data("a.csv", **{name: 1.5})
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"test_share": 1.5}, "data.test_share is 1.5; it must lie between 0 and 1"),
+        ({"test_share": float("nan")}, "data.test_share is nan; it must lie between 0 and 1"),
+        ({"validation_share": 0}, "data.validation_share is 0; it must lie between 0 and 1"),
+        (
+            {"test_share": 0.5, "validation_share": 0.5},
+            "data.test_share and data.validation_share come to 1; they must leave rows to train on",
+        ),
+        (
+            {"image_size": (8, 0)},
+            "data.image_size is [8, 0]; height and width must be 1 or more",
+        ),
+    ],
+)
+def test_what_no_data_can_be_is_told(given: dict[str, object], told: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        Data("a.csv", **given)
+    assert str(caught.value) == told
+
+
+def test_a_share_that_is_not_needed_takes_nothing_from_train() -> None:
+    assert Data("a.csv", test="b.csv", validation_share=0.9).validation_share == 0.9
+    assert Data("a.csv", test="b.csv", validation="c.csv", test_share=0.9).test == "b.csv"
+
+
+def test_the_defaults_are_a_fifth_and_a_tenth() -> None:
+    data = Data("a.csv")
+    assert (data.test_share, data.validation_share, data.split_seed) == (0.2, 0.1, 0)

@@ -99,6 +99,33 @@ def test_alpha_beta_is_continuous_at_its_limits(pair, alpha, beta):
     torch.testing.assert_close(at, beside, rtol=0.02, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("name", "knobs"),
+    [
+        ("alpha_beta_divergence", {"alpha": 0.002, "beta": 0.002}),
+        ("alpha_beta_divergence", {"alpha": 0.8, "beta": 0.0011}),
+        ("alpha_beta_divergence", {"alpha": 0.0011, "beta": 0}),
+        ("alpha_beta_divergence", {"alpha": 1, "beta": 3}),
+        ("jensen_shannon", {"teacher_share": 0.0011, "normalised": True}),
+        ("jensen_shannon", {"teacher_share": 0.9989, "normalised": True}),
+        ("jensen_shannon", {"teacher_share": 1e-9}),
+        ("skewed_kl", {"skew": 1e-9}),
+        ("skewed_kl", {"skew": 0.999}),
+    ],
+)
+def test_float32_keeps_its_digits_near_the_limits(pair, name, knobs):
+    formula = getattr(ours, name)
+    student, teacher = (torch.tensor(table, dtype=torch.float32) for table in pair())
+    assert formula(teacher, teacher, **knobs).abs().max() == 0
+    exact = formula(student.double(), teacher.double(), **knobs)
+    torch.testing.assert_close(
+        formula(student, teacher, **knobs).double(), exact, rtol=2e-3, atol=2e-7
+    )
+    certain = (100 * student).requires_grad_()
+    formula(certain, -100 * teacher, **knobs).sum().backward()
+    assert torch.isfinite(certain.grad).all()
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_normalised_jensen_shannon_is_continuous_at_its_limits(pair, share):
     student, teacher = (torch.tensor(table, dtype=torch.float32) for table in pair())

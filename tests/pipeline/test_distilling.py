@@ -147,7 +147,7 @@ def test_auto_is_settled_once_and_remembered(producing: Callable, heard):
     objective = 0.9 * SoftLabels("auto") + 0.1 * HardLabels()
     made = producing(objective=objective)
     found = made.objective
-    tried = [record for record in heard.of("probe")]
+    tried = list(heard.of("probe"))
     assert len(tried) == 4
     best = max(tried, key=lambda record: (record["validation"], -record["validation_loss"]))
     assert f"temperature={found.terms[0].term.temperature:g}" in best["objective"]

@@ -2,8 +2,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from understudy.pipeline.distilling import Production
 from understudy.pipeline.planning import Plan, Step, plan_of
 from understudy.recipe.schema import Ensembled, Knowledge, Trained
@@ -89,5 +87,9 @@ def test_the_record_of_a_plan_adds_up():
     assert plan.seconds == 1.5
     assert plan.record()["seconds"] == 1.5
     assert plan.record()["steps"][2] == {
-        **{"name": "b", "kept": False, "rows": None, "bytes": None, "seconds": None}
+        "name": "b",
+        "kept": False,
+        "rows": None,
+        "bytes": None,
+        "seconds": None,
     }

@@ -13,10 +13,8 @@ from understudy.pipeline.facts import curves
 from understudy.pipeline.showing import (
     EXAMPLES_EACH,
     MATERIAL,
-    environment,
     keep_material,
     material,
-    processor,
     suspect_rows,
 )
 from understudy.report import Material
@@ -143,10 +141,3 @@ def test_a_live_teacher_doubts_nothing(production: Production):
 
     live = replace(production, recipe=replace(production.recipe, knowledge=Knowledge(mode="live")))
     assert suspect_rows(live) == []
-
-
-def test_the_environment_is_told_in_words():
-    found = environment(3)
-    assert found["threads while timing"] == "3"
-    assert all(isinstance(value, str) and value for value in found.values())
-    assert processor()

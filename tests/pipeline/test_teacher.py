@@ -178,5 +178,5 @@ def test_weights_that_cannot_be_read_are_refused(
     shutil.copytree(production.folder("student"), folder)
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(RequestError, match="the weights in .* cannot be read"):
+    with pytest.raises(RequestError, match=r"the weights in .* cannot be read"):
         find(str(folder))

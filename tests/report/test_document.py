@@ -163,6 +163,11 @@ def test_the_verdict_is_said_in_words_and_by_the_shape_of_its_sign(
     assert re.search(f"<title>{label}: digits – Understudy report</title>", page)
 
 
+def test_advice_shows_code_as_code(material, card):
+    card["advice"] = ["Try `weight: auto` <b>."]
+    assert "<code>weight: auto</code> &lt;b&gt;." in render(material)
+
+
 def test_requirements_pass_and_fail_in_words(material, card):
     card["requirements"][1] |= {"passed": False, "value": 12.0}
     shown = " ".join("".join(Reader(render(material)).text).split())
@@ -261,8 +266,9 @@ def test_colours_can_be_read_on_their_ground(scheme):
     for ground in ("paper", "soft"):
         for ink in ("ink", "quiet", "link", "ship", "stop"):
             assert _contrast(_rgb(palette[ink]), _rgb(palette[ground])) >= 4.5, (ink, ground)
-    for mark in ("teacher", "control", "student", "artefact", "rival", "open"):
-        assert _contrast(_rgb(palette[mark]), _rgb(palette["paper"])) >= 3, mark
+    for name in ("teacher", "control", "student", "artefact", "rival"):
+        assert _contrast(_rgb(palette[name]), _rgb(palette["paper"])) >= 4.5, name
+    assert _contrast(_rgb(palette["open"]), _rgb(palette["paper"])) >= 3
     style = (HERE / "report.css").read_text()
     for kind in ("right", "wrong"):
         heat = [int(value) for value in palette[f"heat-{kind}"].split()]

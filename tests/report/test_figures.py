@@ -55,6 +55,12 @@ def test_numbers_are_written_to_be_read(write, value, written):
     assert write(value) == written
 
 
+def test_only_a_minus_before_a_number_is_a_minus():
+    written = "rival-2 is -0.1 to +0.2 (-3), 1.0e-12, a - b, onnx-int8, 2024-11"
+    expected = "rival-2 is −0.1 to +0.2 (−3), 1.0e−12, a - b, onnx-int8, 2024-11"
+    assert figures.typeset(written) == expected
+
+
 def test_zeros_at_the_end_of_a_number_are_trimmed():
     written = ["10.0 kB", "0.0300 ms", "1.00 MB", "100 kB", "10.05", "0.500"]
     assert [*map(figures.trimmed, written)] == [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,16 +13,54 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from understudy.errors import RequestError
 from understudy.objectives import HardLabels, as_objective
+from understudy.store import Store
 from understudy.tasks import Prepared
 from understudy.training import loop
 from understudy.training.knowledge import Knowledge, Nothing
 from understudy.training.loop import Outcome, probe_seconds, train, validate
 from understudy.training.settings import Training
 from understudy.training.step import Lesson
+
+TWO_PROCESSES = """
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from understudy.objectives import HardLabels, SoftLabels
+from understudy.store import open_store
+from understudy.students import build, read_blueprint
+from understudy.tasks import open_prepared
+from understudy.tasks.image_classification import ImageClassification
+from understudy.training.knowledge import Stored
+from understudy.training.loop import train
+from understudy.training.settings import Training
+from understudy.training.step import Lesson
+
+rows, said, weights, out = map(Path, sys.argv[1:])
+prepared = open_prepared(rows)
+form = prepared.facts.form
+body = build(read_blueprint("mlp-16", tuple(form["shape"]), 10))
+network = ImageClassification().network(body, form)
+network.load_state_dict(load_file(weights))
+objective = 0.9 * SoftLabels(4.0) + 0.1 * HardLabels()
+knowledge = Stored(open_store(said), frozenset({"logits"}))
+lesson = Lesson(prepared, ("image",), knowledge, objective)
+training = Training(epochs=3, batch_size=63, learning_rate=1e-3, accumulate=3)
+outcome = train(network, lesson, training, key="k", path=out / "checkpoint")
+losses = torch.tensor([point["loss"] for point in outcome.curve], dtype=torch.float64)
+assert torch.distributed.get_world_size() == 2
+assert torch.distributed.get_backend() == "gloo"
+name = f"{torch.distributed.get_rank()}.safetensors"
+save_file({**network.state_dict(), "losses": losses}, out / name)
+torch.distributed.destroy_process_group()
+"""
 
 QUICK = Training(epochs=3, batch_size=64, learning_rate=0.01, checkpoint_seconds=1e-9)
 ALWAYS = 10**9
@@ -313,3 +353,31 @@ def test_a_probe_of_the_speed_takes_a_few_steps(
     watching = watched(lesson())
     assert 0 < probe_seconds(small_network(), watching, QUICK, 2) < 5
     assert len(watching.knowledge.asked) == 3
+
+
+def test_two_processes_learn_what_one_does(
+    tmp_path: Path,
+    lesson: Callable[..., Lesson],
+    prepared: Prepared,
+    store: Store,
+    small_network: Callable[..., nn.Module],
+):
+    network = small_network()
+    save_file(network.state_dict(), tmp_path / "begin")
+    script = tmp_path / "script.py"
+    script.write_text(TWO_PROCESSES)
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    rows = Path(prepared.store.root).parent
+    given = [script, rows, store.root, tmp_path / "begin", tmp_path]
+    done = subprocess.run(
+        [sys.executable, *launch, *given], capture_output=True, text=True, timeout=150
+    )
+    assert done.returncode == 0, done.stderr
+    training = Training(epochs=3, batch_size=63, learning_rate=1e-3)
+    outcome = train(network, lesson(), training, key="k", path=tmp_path / "one")
+    for process in (0, 1):
+        found = load_file(tmp_path / f"{process}.safetensors")
+        losses = found.pop("losses").tolist()
+        assert losses == pytest.approx([point["loss"] for point in outcome.curve], rel=1e-5)
+        for name, value in network.state_dict().items():
+            torch.testing.assert_close(found[name], value, rtol=0, atol=1e-5)

@@ -39,10 +39,11 @@ class Data:
             share = getattr(self, name)
             if not 0 < share < 1:
                 raise RequestError(f"data.{name} is {share}; it must lie between 0 and 1")
-        if self.test_share + self.validation_share >= 1:
+        split_off = self.test_share + self.validation_share
+        if self.test is None and self.validation is None and split_off >= 1:
             raise RequestError(
-                f"data.test_share and data.validation_share come to "
-                f"{self.test_share + self.validation_share:g}; they must leave rows to train on"
+                f"data.test_share and data.validation_share come to {split_off:g}; "
+                "they must leave rows to train on"
             )
         if self.image_size is not None and min(self.image_size) < 1:
             raise RequestError(

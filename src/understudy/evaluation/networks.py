@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from understudy.evaluation.predictor import Inputs
 
 if TYPE_CHECKING:
@@ -25,7 +27,11 @@ class TeacherPredictor:
         """The logits of a batch of stored inputs."""
         import torch
 
-        given = {column: torch.from_numpy(values) for column, values in inputs.items()}
+        # torch wants arrays in plain order that may be written, and copies none that are.
+        given = {
+            column: torch.from_numpy(np.require(values, requirements=("C", "W")))
+            for column, values in inputs.items()
+        }
         return self.teacher.answer(given)["logits"].numpy()
 
 

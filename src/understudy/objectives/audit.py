@@ -140,7 +140,12 @@ def audit(
 
 
 def reference(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """T**2 * KL(teacher || student), mean over rows, by the shortest way, for float64."""
+    """T**2 * KL(teacher || student), mean over rows, by the shortest way, for float64.
+
+    Shapes: student [..., C], teacher [..., C] -> [].
+    Zero:   when, and only when, all rows give the same probabilities.
+    Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2, written without our formulas.
+    """
     said = functional.softmax(teacher / temperature, dim=-1)
     shown = functional.log_softmax(student / temperature, dim=-1)
     return temperature**2 * (said * (said.log() - shown)).sum(dim=-1).mean()

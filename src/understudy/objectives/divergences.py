@@ -6,8 +6,6 @@ the choices that a recipe can name.
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -15,6 +13,8 @@ from understudy.objectives.probabilities import log_probabilities, relative_entr
 
 NEAR_LIMIT = 1e-3
 """A knob this near to an end takes the limit there: 0 / 0 leaves no digits in float32."""
+ABOVE_MINUS_ONE = 2.0**-23 - 1
+"""The least number above -1 in float32, whose log1p is finite."""
 
 
 def reverse_kl(student: Tensor, teacher: Tensor, *, temperature: float = 1.0) -> Tensor:
@@ -118,8 +118,15 @@ def alpha_beta_divergence(
     if alpha < NEAR_LIMIT:
         return _one_sided(shown * beta, said * beta) / beta**2
     both = alpha + beta
-    apart = alpha / both * (both * said).exp() + beta / both * (both * shown).exp()
-    return (apart - (alpha * said + beta * shown).exp()).sum(dim=-1) / (alpha * beta)
+    # The greater of q and p is drawn out of each class: what is left is exactly 0 where they are
+    # equal, and keeps its digits near there, where the difference of the powers would lose them.
+    lower, higher = (shown - said).clamp(max=0), (said - shown).clamp(max=0)
+    of_said = beta / both * (both * lower).expm1() - (beta * lower).expm1()
+    of_shown = alpha / both * (both * higher).expm1() - (alpha * higher).expm1()
+    terms = torch.where(
+        shown < said, (both * said).exp() * of_said, (both * shown).exp() * of_shown
+    )
+    return terms.sum(dim=-1) / (alpha * beta)
 
 
 def total_variation(student: Tensor, teacher: Tensor) -> Tensor:
@@ -141,12 +148,18 @@ def _both(student: Tensor, teacher: Tensor, temperature: float) -> tuple[Tensor,
 
 
 def _mixed(first: Tensor, second: Tensor, share: float) -> Tensor:
-    """log(share * exp(first) + (1 - share) * exp(second)), never by way of the probabilities."""
+    """log(share * exp(first) + (1 - share) * exp(second)); exactly `first` where both are equal."""
     if share == 0:
         return second
-    return torch.logaddexp(first + math.log(share), second + math.log1p(-share))
+    lower, higher = (second - first).clamp(max=0), (first - second).clamp(max=0)
+    of_first = ((1 - share) * lower.expm1()).clamp(min=ABOVE_MINUS_ONE).log1p()
+    of_second = (share * higher.expm1()).clamp(min=ABOVE_MINUS_ONE).log1p()
+    return torch.where(second < first, first + of_first, second + of_second)
 
 
 def _one_sided(of: Tensor, given: Tensor) -> Tensor:
-    """KL between masses that need not add up to 1, from their logarithms."""
-    return (of.exp() * (of - given) - of.exp() + given.exp()).sum(dim=-1)
+    """KL between masses that need not add up to 1, from their logarithms; no class is below 0."""
+    lower, higher = (given - of).clamp(max=0), (of - given).clamp(max=0)
+    of_less = of.exp() * (lower.expm1() - lower)
+    of_more = given.exp() * (higher * higher.exp() - higher.expm1())
+    return torch.where(given < of, of_less, of_more).sum(dim=-1)

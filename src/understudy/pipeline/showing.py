@@ -39,6 +39,7 @@ def keep_material(
     write_json(
         production.workspace.checkpoint(MATERIAL),
         {
+            "classes": list(rows.classes),
             "curves": {name: list(curve) for name, curve in curves.items()},
             "reliability": {
                 name: [
@@ -86,6 +87,7 @@ def material(folder: Path, title: str) -> Material:
         usage=usage.read_text() if usage.is_file() else PYTHON_USAGE,
         recipe=(folder / "recipe.yaml").read_text(),
         environment=kept["environment"],
+        classes=tuple(kept["classes"]),
     )
 
 

@@ -67,7 +67,7 @@ def scatter(points: Sequence[Point], title: str, x: Axis, y: Axis) -> Markup:
         drawing.point(
             point.says,
             mark(point.role, *place),
-            words(label.text, label.x, label.y, "name", label.anchor),
+            words(label.text, label.x, label.y, f"name {point.role}", label.anchor),
         )
         for point, place, label in zip(points, places, labels, strict=True)
     )

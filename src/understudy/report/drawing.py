@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from understudy.report.placing import Box
 from understudy.report.scales import Scale
@@ -27,11 +27,9 @@ class Axis:
 
 def element(tag: str, attributes: Mapping[str, object], *children: str) -> Markup:
     """An element; numbers are rounded, and whatever is not markup yet is escaped."""
-    written = Markup("").join(
-        Markup(' {}="{}"').format(name, _short(value)) for name, value in attributes.items()
-    )
-    inside = Markup("").join(children)
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), written, inside)
+    written = "".join(f' {name}="{escape(_short(value))}"' for name, value in attributes.items())
+    inside = "".join(map(escape, children))
+    return Markup(f"<{tag}{written}>{inside}</{tag}>")
 
 
 def _short(value: object) -> object:

@@ -226,7 +226,7 @@ def _calibration(name: str, bins: Sequence[tuple[float, float, int]]) -> Exhibit
         f"Reliability of {name}",
         says,
         percent,
-        Axis("is right", percent.tick),
+        Axis("answers that are right", percent.tick),
     )
     manner = "modest" if said < kept else "too sure of itself"
     note = f"Says {share(said)} on average and is right {share(kept)} of the time"

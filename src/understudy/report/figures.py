@@ -46,9 +46,9 @@ def number(value: object) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def typeset(text: str) -> str:
-    """A written number with a real minus sign."""
-    return text.replace("-", "\N{MINUS SIGN}")
+def typeset(written: str) -> str:
+    """The same with real minus signs before numbers, and in exponents."""
+    return re.sub(r"(?<![\w.])-(?=\d)|(?<=\de)-(?=\d)", "\N{MINUS SIGN}", written)
 
 
 def formatted(pattern: str) -> Write:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.report import figures
-from understudy.report.figures import Metric, at, mapping, number, share, span, text
+from understudy.report.figures import Metric, at, mapping, number, share, span, text, typeset
 from understudy.report.naming import headline_model
 
 STATES = {
@@ -42,7 +42,7 @@ def verdict(card: Mapping[str, Any]) -> Verdict:
     """The verdict of a scorecard, its sentence taken apart at the semicolons."""
     label, sign = STATES.get(str(at(card, "verdict")), ("No verdict", "open"))
     sentence = text(at(card, "why")).strip()
-    reason, *clauses = sentence.removesuffix(".").split("; ")
+    reason, *clauses = typeset(sentence).removesuffix(".").split("; ")
     names = mapping(card, "models")
     return Verdict(
         label=label,
@@ -102,7 +102,7 @@ def _added(card: Mapping[str, Any], name: str) -> Tile:
 def _gap(gap: Mapping[str, Any]) -> Tile:
     title, write = "Recovered gap", figures.formatted("{:.0%}")
     if number(gap.get("value")) is None:
-        return Tile(title, "not defined", text(gap.get("reason"), "not measured"))
+        return Tile(title, "not defined", typeset(text(gap.get("reason"), "not measured")))
     ends = span(gap.get("low"), gap.get("high"), write)
     note = f"{ends}; the control is 0%, the teacher 100%" if ends else "no interval"
     return Tile(title, write(gap["value"]), note)

@@ -8,7 +8,7 @@ from typing import Any
 
 from understudy.evaluation.verdict import SIGNIFICANT
 from understudy.report import figures
-from understudy.report.figures import Metric, mapping, number, span, text
+from understudy.report.figures import Metric, mapping, number, span, text, typeset
 from understudy.report.naming import model_names, role
 from understudy.report.tables import Row, Table, texts
 
@@ -86,7 +86,7 @@ def _gap(card: Mapping[str, Any]) -> Iterator[str]:
             f"{write(gap['value'])}{within}. This is the recovered gap."
         )
     elif text(gap.get("reason")):
-        yield f"The recovered gap is not defined, since {gap['reason']}."
+        yield f"The recovered gap is not defined, since {typeset(gap['reason'])}."
 
 
 def _rivals(card: Mapping[str, Any]) -> Iterator[str]:

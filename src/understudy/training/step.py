@@ -58,7 +58,8 @@ class Worker:
         """Hand the network to Accelerate, which knows of devices and processes."""
         from accelerate import Accelerator
 
-        accelerator = Accelerator()
+        # Unless told, Accelerate takes processes without an accelerator for runs of their own.
+        accelerator = Accelerator(cpu=not torch.accelerator.is_available())
         cast = autocast(training.precision, network, accelerator.device)
         prepared = accelerator.prepare_model(network)
         return cls(prepared, adamw(network, training), accelerator, cast, training)

@@ -1,0 +1,215 @@
+"""A teacher is asked once: what is there is not asked again, what is not its own is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from understudy.errors import DamagedError, RequestError
+from understudy.tasks import Prepared
+from understudy.teachers import NetworkTeacher
+from understudy.teachers.teaching import (
+    bytes_per_row,
+    knowledge_key,
+    probe,
+    provenance,
+    teach,
+)
+
+INPUTS = ("image",)
+PROBED = 2
+"""Rows that tell the number of classes, before the store is made."""
+
+
+class Counting(NetworkTeacher):
+    """Counts the rows that it is asked; dies, or answers NaN, where it is told to."""
+
+    def __init__(self, network: nn.Module, *, dies_after: int = 10**9) -> None:
+        super().__init__(network)
+        self.asked = 0
+        self.dies_after = dies_after
+        self.poisoned: Tensor | None = None
+
+    def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        self.asked += len(inputs["image"])
+        if self.asked > self.dies_after:
+            raise KeyboardInterrupt
+        said = super().answer(inputs)
+        if self.poisoned is not None:
+            same = (inputs["image"] == self.poisoned).flatten(1).all(dim=1)
+            said["logits"][same, 3] = torch.nan
+        return said
+
+
+@pytest.fixture
+def make(small_network: Callable[..., nn.Module]) -> Callable[..., Counting]:
+    def made(seed: int = 0, **given: Any) -> Counting:
+        return Counting(small_network(seed), **given)
+
+    return made
+
+
+@pytest.fixture
+def wanted(make: Callable[..., Counting], prepared: Prepared) -> np.ndarray:
+    pixels = torch.from_numpy(np.asarray(prepared.store.read("image", 0, 300)))
+    return make().answer({"image": pixels})["logits"].numpy()
+
+
+def test_every_row_is_asked_once_and_kept(
+    tmp_path: Path, make: Callable[..., Counting], prepared: Prepared, wanted: np.ndarray
+):
+    teacher, heard = make(), []
+    store = teach(teacher, prepared, INPUTS, tmp_path / "s", rows_per_shard=70, emit=heard.append)
+    assert teacher.asked == PROBED + 300
+    assert store.shards == 5
+    assert store.complete
+    found = np.asarray(store.read("logits", 0, 300))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+    assert sum(record["rows"] for record in heard) == 300
+    assert {(record["event"], record["of"]) for record in heard} == {("taught", 300)}
+    again = make()
+    teach(again, prepared, INPUTS, tmp_path / "s")
+    assert again.asked == 0
+
+
+def test_large_shards_are_asked_in_batches(
+    tmp_path: Path, make: Callable[..., Counting], prepared: Prepared, wanted: np.ndarray
+):
+    heard: list[Mapping[str, Any]] = []
+    store = teach(make(), prepared, INPUTS, tmp_path / "s", emit=heard.append)
+    assert [record["rows"] for record in heard] == [256, 44]
+    assert store.shards == 1
+    np.testing.assert_allclose(store.read("logits", 0, 300), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_only_missing_shards_are_asked_after_a_death(
+    tmp_path: Path, make: Callable[..., Counting], prepared: Prepared, wanted: np.ndarray
+):
+    with pytest.raises(KeyboardInterrupt):
+        teach(make(dies_after=PROBED + 150), prepared, INPUTS, tmp_path / "s", rows_per_shard=70)
+    teacher = make()
+    store = teach(teacher, prepared, INPUTS, tmp_path / "s", rows_per_shard=70)
+    assert teacher.asked == 300 - 2 * 70  # two shards were whole
+    np.testing.assert_allclose(store.read("logits", 0, 300), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_only_a_damaged_shard_is_asked_again(
+    tmp_path: Path, make: Callable[..., Counting], prepared: Prepared, wanted: np.ndarray
+):
+    teach(make(), prepared, INPUTS, tmp_path / "s", rows_per_shard=70)
+    path = tmp_path / "s" / "shard-00002.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-40] ^= 255
+    path.write_bytes(content)
+    teacher, heard = make(), []
+    store = teach(teacher, prepared, INPUTS, tmp_path / "s", rows_per_shard=70, emit=heard.append)
+    assert heard[0] == {"event": "damaged shard", "shard": 2, "asked again": True}
+    assert teacher.asked == 70
+    np.testing.assert_allclose(store.read("logits", 0, 300), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_damaged_index_is_told(tmp_path: Path, make: Callable[..., Counting], prepared: Prepared):
+    teach(make(), prepared, INPUTS, tmp_path)
+    (tmp_path / "index.json").write_text("{")
+    with pytest.raises(DamagedError, match=r"index\.json of the store at .* cannot be read"):
+        teach(make(), prepared, INPUTS, tmp_path)
+
+
+@pytest.mark.parametrize("row", [1, 207])
+def test_an_answer_that_is_not_finite_is_told_with_its_row(
+    tmp_path: Path, make: Callable[..., Counting], prepared: Prepared, row: int
+):
+    teacher = make()
+    teacher.poisoned = torch.from_numpy(np.asarray(prepared.store.read("image", row, row + 1)))
+    batch = {1: "2", 207: "60"}[row]
+    with pytest.raises(RequestError) as caught:
+        teach(teacher, prepared, INPUTS, tmp_path / "s", rows_per_shard=60)
+    assert str(caught.value) == (
+        f"the teacher's logits are NaN or infinite for 1 of {batch} rows, row {row} first; check "
+        "its weights and its preprocessing"
+    )
+    # Shards before it are kept, and none holds it.
+    there = sorted(path.stem for path in tmp_path.glob("s/*.safetensors"))
+    assert there == ([f"shard-{shard:05}" for shard in range(3)] if row == 207 else [])
+
+
+def test_the_store_of_another_is_refused_with_what_differs(
+    tmp_path: Path, make: Callable[..., Counting], prepared: Prepared
+):
+    teacher = make()
+    teach(teacher, prepared, INPUTS, tmp_path)
+    other = make(1)
+    cases = (
+        (other, prepared, "fp32", "teacher", teacher.fingerprint, other.fingerprint),
+        (teacher, replace(prepared, key="mnist"), "fp32", "rows", "digits", "mnist"),
+        (teacher, prepared, "int8", "codec", "fp32", "int8"),
+    )
+    for asked, rows, codec, name, there, here in cases:
+        with pytest.raises(RequestError) as caught:
+            teach(asked, rows, INPUTS, tmp_path, codec)
+        told = str(caught.value)
+        assert told.startswith(f"the store at {tmp_path} holds something else: {name} is ")
+        assert there[:8] in told
+        assert here[:8] in told
+        assert ";" not in told.removesuffix("; use another folder, or delete that one")
+    assert other.asked == 0
+
+
+@pytest.mark.parametrize(("codec", "share"), [("fp32", 0.0), ("fp16", 2**-11), ("int8", 0.5 / 127)])
+def test_a_codec_errs_no_more_than_it_may(
+    tmp_path: Path,
+    make: Callable[..., Counting],
+    prepared: Prepared,
+    wanted: np.ndarray,
+    codec: str,
+    share: float,
+):
+    store = teach(make(), prepared, INPUTS, tmp_path, codec, rows_per_shard=100)
+    found = np.asarray(store.read("logits", 0, 300))
+    largest = np.abs(wanted).max(axis=1, keepdims=True)
+    error = np.abs(found - wanted)
+    assert (error <= 1.02 * share * largest + 2e-6).all()
+    if share:
+        assert error.max() > 0
+        assert store.errors["logits"] == pytest.approx(error.max(), rel=1e-2)
+    per_row = bytes_per_row(10, codec)
+    assert per_row == {"fp32": 40, "fp16": 20, "int8": 14}[codec]
+    assert 300 * per_row <= store.bytes <= 300 * per_row + 3 * 1000
+
+
+def test_the_key_is_that_of_the_provenance(make: Callable[..., Counting], prepared: Prepared):
+    teacher = make()
+    keys = {
+        knowledge_key(teacher, prepared, "fp32"),
+        knowledge_key(teacher, prepared, "fp16"),
+        knowledge_key(make(1), prepared, "fp32"),
+        knowledge_key(teacher, replace(prepared, key="other"), "fp32"),
+    }
+    assert len(keys) == 4
+    assert knowledge_key(make(), prepared, "fp32") in keys
+    assert provenance(teacher, prepared, "fp32") == {
+        "what": "knowledge",
+        "teacher": teacher.fingerprint,
+        "rows": "digits",
+        "task": "image-classification",
+        "recorded": ["logits"],
+        "codec": "fp32",
+        "views": 1,
+    }
+
+
+def test_a_probe_asks_the_first_rows(
+    make: Callable[..., Counting], prepared: Prepared, wanted: np.ndarray
+):
+    teacher = make()
+    said = probe(teacher, prepared, INPUTS)
+    assert teacher.asked == 2
+    np.testing.assert_allclose(said["logits"], wanted[:2], rtol=1e-5, atol=1e-5)

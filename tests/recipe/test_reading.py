@@ -8,7 +8,14 @@ import pytest
 
 from understudy.data.settings import Data
 from understudy.errors import RequestError
-from understudy.objectives import HardLabels, Objective, SoftLabels, Weighted
+from understudy.objectives import (
+    OBJECTIVES,
+    HardLabels,
+    Objective,
+    SoftLabels,
+    Weighted,
+    recipe_name,
+)
 from understudy.recipe.reading import read_recipe, recipe_from
 from understudy.recipe.schema import Ensembled, Given, Knowledge, Recipe, Trained
 from understudy.training.settings import Training
@@ -165,7 +172,7 @@ def test_overrides_go_through_the_same_reader(file):
             "- hard_labels",
             "- python: term Mine, weight 1",
             "mnist.yaml, line 12: objective[1] names no term 'python'; "
-            "known are: hard_labels, soft_labels",
+            f"known are: {', '.join(sorted(map(recipe_name, OBJECTIVES)))}",
         ),
         (
             "- hard_labels",

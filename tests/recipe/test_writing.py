@@ -14,7 +14,15 @@ from torch import nn
 
 from understudy.data.settings import Data
 from understudy.errors import RequestError
-from understudy.objectives import OBJECTIVES, HardLabels, Objective, SoftLabels, Weighted
+from understudy.objectives import (
+    OBJECTIVES,
+    Corrected,
+    HardLabels,
+    Objective,
+    ReverseKl,
+    SoftLabels,
+    Weighted,
+)
 from understudy.objectives.term import Composable
 from understudy.recipe.reading import read_recipe, recipe_from
 from understudy.recipe.schema import Ensembled, Evaluation, Given, Knowledge, Recipe, Trained
@@ -27,6 +35,15 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(
     lambda word: not word.startswith("python: ")
 )
 POSITIVE = st.floats(1e-300, 1e300) | st.integers(1, 10**15)
+SHARES = (
+    "test_share",
+    "validation_share",
+    "warmup",
+    "dropout",
+    "label_share",
+    "skew",
+    "teacher_share",
+)
 NUMBERS: dict[str, st.SearchStrategy[Any]] = {
     "int": st.integers(1, 10**12),
     "shares": st.floats(0.001, 0.999),
@@ -35,7 +52,7 @@ NUMBERS: dict[str, st.SearchStrategy[Any]] = {
 
 def of_hint(hint: Any, name: str) -> st.SearchStrategy[Any]:
     """Values of a field's type that no class refuses."""
-    if name in ("test_share", "validation_share", "warmup", "dropout"):
+    if name in SHARES:
         return NUMBERS["shares"]
     kinds: dict[Any, st.SearchStrategy[Any]] = {
         str: WORDS,
@@ -89,7 +106,16 @@ TEACHERS = SINGLE | st.recursive(
     max_leaves=4,
 )
 WEIGHTS = st.floats(0.01, 10) | st.just("auto")
-TERMS = st.one_of([st.builds(Weighted, of_class(kind), WEIGHTS) for kind in OBJECTIVES])
+CORRECTED = of_class(
+    Corrected,
+    term=st.builds(SoftLabels, st.floats(0.1, 9)) | st.builds(ReverseKl, st.floats(0.1, 9)),
+)
+TERMS = st.one_of(
+    [
+        st.builds(Weighted, CORRECTED if kind is Corrected else of_class(kind), WEIGHTS)
+        for kind in OBJECTIVES
+    ]
+)
 OBJECTIVE = st.lists(TERMS, min_size=1, max_size=3).map(lambda terms: Objective(tuple(terms)))
 RECIPES = of_class(
     Recipe,

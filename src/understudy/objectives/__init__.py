@@ -54,6 +54,7 @@ OBJECTIVES: tuple[type[Term], ...] = (
     TotalVariation,
     SparseLabels,
     SampledLabels,
+    Corrected,
 )
 
 __all__ = [

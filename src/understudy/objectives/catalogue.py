@@ -20,6 +20,7 @@ from typing import Any
 from understudy.objectives import (
     OBJECTIVES,
     AlphaBeta,
+    Corrected,
     Correlations,
     DecoupledLabels,
     HardLabels,
@@ -142,6 +143,12 @@ NOTES: Mapping[type, Note] = {
     SampledLabels: Note(
         "RS-KD", sparse.sampled_cross_entropy, "low", "vocabularies, in the fewest bytes"
     ),
+    Corrected: Note(
+        "confidence and correctness weighting",
+        corrected.confidence_weight,
+        "low, and its term",
+        "labels more trustworthy than the teacher; see below",
+    ),
 }
 
 OPENING = f"""# Objectives
@@ -230,6 +237,8 @@ def _row(kind: Any, note: Note) -> str:
 
 
 def _default(knob: Field[Any]) -> str:
+    if knob.default_factory is not MISSING:
+        return recipe_name(type(knob.default_factory()))
     if knob.default is MISSING:
         return "required"
     text = str(knob.default)

@@ -113,13 +113,21 @@ def _weighted(item: Any, spot: Spot) -> Any:
         if knob not in own | {"weight"}:
             hint = did_you_mean(knob, own | {"weight"})
             raise inner.key(knob).tell(f"{spot.label}.{knob}: {name} has no field '{knob}'; {hint}")
-    term = record(kind, {knob: knobs[knob] for knob in knobs if knob != "weight"}, inner)
+    own_knobs = {knob: knobs[knob] for knob in knobs if knob != "weight"}
+    term = record(kind, own_knobs, inner, {"term": _inner_term})
     if "weight" not in knobs:
         return Weighted(term)
     from understudy.objectives.term import Number
 
     weight = read(Number, knobs["weight"], inner.key("weight"))
     return born(Weighted, {"term": term, "weight": weight}, inner)
+
+
+def _inner_term(item: Any, spot: Spot) -> Any:
+    """The term that another one holds: `{soft_labels: {temperature: 2}}`, without a weight."""
+    if isinstance(item, Mapping) and any("weight" in (knobs or {}) for knobs in item.values()):
+        raise spot.refuse("has a weight; the weight belongs to the term around it")
+    return _weighted(item, spot).term
 
 
 def _listed(own: set[str]) -> str:

@@ -118,11 +118,22 @@ def _objective(given: Any) -> list[Any]:
     from understudy.objectives import OBJECTIVES, as_objective, recipe_name
 
     return [
-        {recipe_name(type(part.term)): {**_record(part.term), "weight": part.weight}}
+        {recipe_name(type(part.term)): {**_term(part.term), "weight": part.weight}}
         if type(part.term) in OBJECTIVES
         else f"{GIVEN_IN_PYTHON}{described(part.term)}, weight {part.weight}"
         for part in as_objective(given).terms
     ]
+
+
+def _term(term: Any) -> dict[str, Any]:
+    """The knobs of a term; a term that it holds is written by its name."""
+    from understudy.objectives import OBJECTIVES, recipe_name
+
+    knobs = _record(term)
+    inner = getattr(term, "term", None)
+    if type(inner) in OBJECTIVES:
+        knobs["term"] = {recipe_name(type(inner)): _term(inner)}
+    return knobs
 
 
 def described(value: Any) -> str:

@@ -185,12 +185,13 @@ def report(run: RunFolder) -> None:
 @app.command()
 def doctor(
     run: Annotated[Path | None, typer.Argument(help="A run whose stored data to verify.")] = None,
+    losses: Annotated[bool, typer.Option("--losses", help="Put every loss to its laws.")] = False,
 ) -> None:
     """Look at this machine and, where one is given, verify every stored byte of a run."""
-    from understudy.pipeline.doctor import examine
+    from understudy.pipeline.doctor import audited, examine
 
     healthy = True
-    for finding in examine(run):
+    for finding in audited() if losses else examine(run):
         healthy &= finding.good
         typer.echo(f"{'ok  ' if finding.good else 'BAD '} {finding.what}: {finding.found}")
     raise typer.Exit(0 if healthy else REQUEST_IS_WRONG)

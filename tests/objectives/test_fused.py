@@ -1,5 +1,7 @@
 """The fused path gives the loss and the gradients of the plain one."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -62,3 +64,16 @@ def test_half_precision_logits_get_a_half_precision_gradient():
     loss.backward()
     assert student.grad.dtype == torch.bfloat16
     assert torch.isfinite(loss)
+
+
+def test_a_class_that_is_ruled_out_gives_the_plain_path_s_number():
+    student, teacher = torch.randn(4, 3), torch.randn(4, 3)
+    student[:, 2] = teacher[:, 2] = -torch.inf
+    student.requires_grad_()
+    labels = torch.tensor([0, 1, 1, 0])
+    both = [
+        path({"logits": student}, {"logits": teacher}, labels, rows=4, labelled=4)
+        for path in (OBJECTIVES["both"].loss, partial(fused_loss, OBJECTIVES["both"]))
+    ]
+    torch.testing.assert_close(both[0], both[1])
+    assert bool(torch.isfinite(torch.autograd.grad(both[1], student)[0]).all())

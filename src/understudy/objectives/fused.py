@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from understudy.objectives.labels import UNLABELLED, HardLabels, SoftLabels
+from understudy.objectives.probabilities import log_probabilities
 from understudy.objectives.term import Answers, Objective, settled
 
 
@@ -67,13 +68,13 @@ class _LabelsLoss(torch.autograd.Function):
         hard: float,
     ) -> Tensor:
         logits = student.detach().float()
-        shown = torch.log_softmax(logits / temperature, dim=-1)
-        said = torch.log_softmax(teacher.float() / temperature, dim=-1)
+        shown = log_probabilities(logits, temperature=temperature)
+        said = log_probabilities(teacher.float(), temperature=temperature)
         target = said.exp()
         loss = soft * temperature**2 * torch.sum(target * (said - shown))
         gradient = (shown.exp_() - target).mul_(soft * temperature)
         if hard:
-            plain = torch.log_softmax(logits, dim=-1)
+            plain = log_probabilities(logits)
             index = labels.clamp(min=0).unsqueeze(1)
             scale = (labels != UNLABELLED).to(plain.dtype).mul_(hard).unsqueeze(1)
             loss = loss - torch.sum(plain.gather(1, index) * scale)

@@ -44,6 +44,15 @@ def examine(run: Path | None = None) -> Iterator[Finding]:
         yield from _stores(run)
 
 
+def audited() -> Iterator[Finding]:
+    """Every loss of the catalogue, put to the laws that it claims to obey."""
+    from understudy.objectives.audited import audit_all
+
+    for verdict in audit_all():
+        found = verdict.line.removeprefix(f"{verdict.name}: ")
+        yield Finding(verdict.name, found, verdict.is_right)
+
+
 def _losses() -> Finding:
     """The textbook example: KL of (.9, .1) from (.5, .5) is 0.5108 one way, 0.3681 the other."""
     import torch

@@ -413,6 +413,13 @@ def test_the_written_recipe_makes_the_same_weights_elsewhere(
     both = command("compare", golden, other)
     assert both.code == 0
     assert both.out.count("%") >= 6
+    # What is exported, required and measured may change in a folder; what was trained stays.
+    before, since = (other / "student/model.safetensors").stat().st_mtime_ns, count(other)
+    said = command("distill", golden / "recipe.yaml", "--out", other, "--set", "rivals=[linear]")
+    assert said.code == 0, said.err
+    assert begun(other, since) == {"rivals", "export-onnx", "score"}
+    assert tuple(card_of(other)["models"]) == (*MODELS[:4], "onnx")
+    assert (other / "student/model.safetensors").stat().st_mtime_ns == before
 
 
 # What is asked of a finished run.

@@ -38,6 +38,7 @@ ROOMS = (
     "pipeline",
     "screen",
     "cli",
+    "__main__",
 )
 """In the order in which data pass through them: a room imports only from rooms before it."""
 

@@ -7,6 +7,7 @@ from understudy.objectives import OBJECTIVES, recipe_name
 from understudy.objectives.catalogue import (
     BEGIN,
     END,
+    METHOD_NOTES,
     NOTES,
     UNMEASURED,
     WAYS,
@@ -15,6 +16,7 @@ from understudy.objectives.catalogue import (
     page,
 )
 from understudy.objectives.corrected import WhenWrong
+from understudy.objectives.hidden import METHODS
 
 PAGE = Path(__file__).parents[2] / "docs" / "objectives.md"
 
@@ -45,6 +47,17 @@ def test_every_objective_has_a_row_with_its_source(kind):
     assert len(source) > len(NOTES[kind].known_as) + 10
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_of_hidden_features_has_a_row_with_its_source(name):
+    rows = [line for line in page().splitlines() if line.startswith(f"| `{name}`")]
+    assert len(rows) == 1
+    cells = rows[0].strip("| ").split(" | ")
+    assert len(cells) == 8
+    assert float(cells[1]) == METHODS[name].weight
+    assert "arXiv:" in cells[-1]
+
+
 def test_nothing_is_noted_that_a_recipe_cannot_name():
     assert set(NOTES) == set(OBJECTIVES)
+    assert set(METHOD_NOTES) == set(METHODS)
     assert set(WAYS) == set(get_args(WhenWrong))

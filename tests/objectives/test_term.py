@@ -14,7 +14,7 @@ from understudy.objectives import (
 from understudy.objectives.term import settled
 
 ROW_BY_ROW = [
-    kind() for kind in OBJECTIVES if set(kind.reads) <= {"logits"} and not is_joint(kind())
+    kind() for kind in OBJECTIVES if set(kind().reads) <= {"logits"} and not is_joint(kind())
 ]
 OBJECTIVE = 0.9 * SoftLabels(temperature=4) + 0.1 * HardLabels()
 

@@ -53,6 +53,30 @@ def test_what_is_no_network_is_refused(make: Callable):
         make("mpl-32")
 
 
+@pytest.mark.parametrize(
+    ("layers", "sentence"),
+    [
+        ((nn.Linear(63, 10),), r"cannot read these inputs \(8 x 8 x 1\): mat1 and mat2"),
+        ((nn.Linear(64, 9),), r"answers two rows with \(2, 9\); expected a tensor \(2, 10\)"),
+        ((nn.Linear(64, 10), nn.LSTM(10, 10)), "answers two rows with a tuple"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_it_is_trained(
+    make: Callable, layers: tuple[nn.Module, ...], sentence: str
+):
+    with pytest.raises(RequestError, match=sentence):
+        make(nn.Sequential(nn.Flatten(), *layers))
+
+
+def test_looking_at_a_network_does_not_change_it(make: Callable):
+    own = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), nn.Dropout(0.5), nn.Linear(64, 10))
+    before, state = torch.get_rng_state(), {k: v.clone() for k, v in own.state_dict().items()}
+    fresh = make(own.train()).fresh()
+    assert fresh.training
+    assert all(torch.equal(state[name], value) for name, value in fresh.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_the_key_is_that_of_the_weights(make: Callable):
     made, training = make("mlp-8"), Training()
     key = lesson_key(made, "rows", training)

@@ -186,3 +186,12 @@ def test_every_event_is_in_the_log(finished: Run):
         assert event in events
     epochs = [record for record in records if record["event"] == "epoch"]
     assert {record["model"] for record in epochs} <= {"teacher", "student", "control"}
+
+
+def test_a_run_under_torchrun_is_refused(
+    quick: Recipe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RequestError, match="a run is the work of one process"):
+        plan(quick, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

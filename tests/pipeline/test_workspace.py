@@ -1,9 +1,12 @@
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from understudy.pipeline.workspace import Workspace
+from understudy.pipeline.workspace import Workspace, sweep
 
 
 def lines(workspace: Workspace) -> list[dict]:
@@ -83,3 +86,16 @@ def test_steps_in_a_step_do_not_disturb_it(tmp_path: Path):
 
     assert workspace.step("outer", "a", outer)["inner"] == 1
     assert set(workspace.timings) == {"inner", "outer"}
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    (tmp_path / "student").mkdir()
+    dead = tmp_path / "student" / f".model.safetensors.{process.pid}-0a1b2c3d.tmp"
+    alive = tmp_path / f".log.jsonl.{os.getpid()}-0a1b2c3d.tmp"
+    whole = tmp_path / "student" / "model.safetensors"
+    for path in (dead, alive, whole):
+        path.touch()
+    sweep(tmp_path)
+    assert [path.exists() for path in (dead, alive, whole)] == [False, True, True]

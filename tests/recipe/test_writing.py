@@ -71,7 +71,7 @@ def of_generic(hint: Any, name: str) -> st.SearchStrategy[Any]:
     if get_origin(hint) is Literal:
         return st.sampled_from(inner)
     if get_origin(hint) is not tuple:
-        return st.dictionaries(WORDS, WORDS, max_size=3)
+        return st.dictionaries(WORDS, WORDS, min_size=int(name == "pairs"), max_size=3)
     if inner[-1] is Ellipsis:
         return st.lists(of_hint(inner[0], name), max_size=3).map(tuple)
     return st.tuples(*(of_hint(kind, name) for kind in inner))

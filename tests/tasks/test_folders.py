@@ -103,6 +103,7 @@ def test_tied_weights_are_stored_once_and_stay_tied(tmp_path: Path):
     stored = load_file(tmp_path / WEIGHTS)
     assert sum(value.shape == (64, 64) for value in stored.values()) == 1
     loaded = load_body(tmp_path, facts, module=Tied())
+    assert not loaded.training
     assert loaded.last.weight is loaded.first.weight
     assert torch.equal(loaded.first.weight, body.first.weight)
 

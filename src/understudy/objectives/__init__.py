@@ -14,6 +14,7 @@ from understudy.objectives.diverging import (
     TotalVariation,
 )
 from understudy.objectives.fused import fused_loss
+from understudy.objectives.hidden import HiddenFeatures
 from understudy.objectives.knobs import recipe_name
 from understudy.objectives.labels import HardLabels, SoftLabels, cross_entropy, forward_kl
 from understudy.objectives.refined import DecoupledLabels, PlackettLuce, RefinedLabels
@@ -55,6 +56,7 @@ OBJECTIVES: tuple[type[Term], ...] = (
     SparseLabels,
     SampledLabels,
     Corrected,
+    HiddenFeatures,
 )
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "Correlations",
     "DecoupledLabels",
     "HardLabels",
+    "HiddenFeatures",
     "JensenShannon",
     "LogitSquaredError",
     "Objective",

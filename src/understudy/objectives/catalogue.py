@@ -24,6 +24,7 @@ from understudy.objectives import (
     Correlations,
     DecoupledLabels,
     HardLabels,
+    HiddenFeatures,
     JensenShannon,
     LogitSquaredError,
     PlackettLuce,
@@ -44,12 +45,14 @@ from understudy.objectives import (
     cross_entropy,
     divergences,
     forward_kl,
+    hidden,
     is_joint,
     recipe_name,
     refined,
     sparse,
     targets,
 )
+from understudy.objectives.adapters import Projections, Variational
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
@@ -149,6 +152,43 @@ NOTES: Mapping[type, Note] = {
         "low, and its term",
         "labels more trustworthy than the teacher; see below",
     ),
+    HiddenFeatures: Note(
+        "feature distillation",
+        HiddenFeatures,
+        "by the method, see below",
+        "beside a soft term, where teacher and student are of one family",
+    ),
+}
+
+METHOD_NOTES: Mapping[str, tuple[str, str, str]] = {
+    "hint": ("FitNets, TinyBERT", "low", "a deep, thin student that labels alone train badly"),
+    "attention_transfer": ("AT", "low", "convolutions of one family; none between families"),
+    "neuron_selectivity": ("NST", "medium (C² a place)", "as attention_transfer"),
+    "cosine": ("DistilBERT", "low", "transformers cut from their teacher"),
+    "variational_information": ("VID", "medium", "as hint, where some features are only noise"),
+    "similarity_preserving": (
+        "SP",
+        "low (B² features)",
+        "any two networks; batches of 64 and more",
+    ),
+    "distance_relations": ("RKD-D", "low (B² features)", "embeddings, metric learning"),
+    "angle_relations": ("RKD-A", "high (B³, B² features)", "beside distance_relations; B about 64"),
+    "probabilistic_transfer": ("PKT", "low (B² features)", "embeddings, retrieval"),
+    "correlation_congruence": ("CC", "low (B² features)", "as similarity_preserving"),
+    "linear_cka": ("CKA", "low (B² features)", "to measure rather than to learn; large batches"),
+    "contrast_in_batch": ("in-batch InfoNCE", "low (B² features)", "embeddings; large batches"),
+}
+"""The name in papers, the cost and when to use it, of each way to compare hidden features."""
+SHAPES: Mapping[str, str] = {
+    "features": "places; widths by the map",
+    "places": "places",
+    "width": "widths by the map",
+    "rows": "nothing",
+}
+LEARNS: Mapping[type | None, str] = {
+    None: "nothing",
+    Projections: "a linear map",
+    Variational: "three linear maps and a variance a feature",
 }
 
 OPENING = f"""# Objectives
@@ -183,6 +223,19 @@ WRAPPERS = """
 For rows whose label the teacher contradicts:
 
 """
+HIDDEN = """
+## Hidden features
+
+`hidden_features: {pairs: {layer.3: layer.11}, method: attention_transfer, weight: 1000}` compares
+places of the student, on the left, with places of the teacher, both named by module path. *Shapes*
+says what must agree beside the rows: larger maps are averaged down to the smaller. *Learns* says
+what is trained beside the student and dropped after it. The *weight* is the authors' own, beside 1
+of the labels. *Joint* and * are as above; with a learnt map between the two, a student equal to its
+teacher rests only once the map has become the identity.
+
+| method | weight | shapes | learns | joint | cost | when | known as, source |
+|---|---|---|---|---|---|---|---|
+"""
 CLOSING = """
 ## Proof
 
@@ -210,7 +263,9 @@ def page(measured: str = UNMEASURED) -> str:
     rows = "".join(f"{_row(kind, NOTES[kind])}\n" for kind in OBJECTIVES)
     ways = "".join(f'- `"{way}"`: {what}\n' for way, what in WAYS.items())
     weighing = f"\n`confidence` weighs every row. {_source(corrected.confidence_weight)}\n"
-    return OPENING + measured + READING + rows + WRAPPERS + ways + weighing + CLOSING
+    methods = "".join(f"{_method_row(name)}\n" for name in hidden.METHODS)
+    inside = HIDDEN + methods + WRAPPERS + ways + weighing
+    return OPENING + measured + READING + rows + inside + CLOSING
 
 
 def measured_in(text: str) -> str:
@@ -219,16 +274,32 @@ def measured_in(text: str) -> str:
     return found[1] if found else UNMEASURED
 
 
+def _method_row(name: str) -> str:
+    method, (known_as, cost, when) = hidden.METHODS[name], METHOD_NOTES[name]
+    cells = (
+        f"`{name}`" + ("" if method.zero_at_teacher else " *"),
+        f"{method.weight:g}",
+        SHAPES[method.compares],
+        LEARNS[method.learns],
+        "yes" if method.joint else "no",
+        cost,
+        when,
+        f"{known_as}. {_source(method.formula)}".replace("|", "\\|"),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
 def _row(kind: Any, note: Note) -> str:
-    name = f"`{recipe_name(kind)}`" + ("" if getattr(kind, "zero_at_teacher", True) else " *")
+    usual = kind()
+    name = f"`{recipe_name(kind)}`" + ("" if usual.zero_at_teacher else " *")
     knobs = ", ".join(f"`{each.name}: {_default(each)}`" for each in fields(kind))
-    reads = ", ".join(f"`{each}`" for each in kind.reads)
+    reads = ", ".join(f"`{each}`" for each in usual.reads)
     cells = (
         name,
         knobs or "none",
         reads or "nothing",
         "yes" if kind.needs_labels else "no",
-        "yes" if is_joint(kind) else "no",
+        "yes" if is_joint(usual) else "no",
         note.cost,
         note.when,
         f"{note.known_as}. {_source(note.source_in)}".replace("|", "\\|"),

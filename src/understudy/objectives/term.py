@@ -30,10 +30,13 @@ class Term(Protocol):
     able to name it.
     """
 
-    reads: ClassVar[tuple[str, ...]]
-    """The names of the teacher's answers that it needs."""
     needs_labels: ClassVar[bool]
     """Whether rows without a label are left out of it."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names of the teacher's answers that it needs; for most terms a `ClassVar`."""
+        ...
 
     def per_row(self, shown: Answers, said: Answers, labels: Tensor) -> Tensor:
         """The loss of each row: shown by the student, said by the teacher; labels [B] -> [B]."""

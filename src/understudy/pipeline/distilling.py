@@ -112,6 +112,7 @@ class Production:
 
         def make() -> dict[str, Any]:
             store = ask()
+            store.sweep()
             size = {"rows": store.rows, "bytes": store.bytes}
             return {**size, "rows_asked": asked, "root": store.root}
 

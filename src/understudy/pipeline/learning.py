@@ -71,8 +71,33 @@ def candidate(
             "'package.module:function', or a torch.nn.Module"
         )
     body = fresh()
+    identity = fingerprint(body)
+    _refuse_misfit(task.network(body, prepared.facts.form), blueprint.source, task, prepared)
     parameters = sum(weight.numel() for weight in body.parameters())
-    return Candidate(blueprint, fresh, fingerprint(body), parameters)
+    return Candidate(blueprint, fresh, identity, parameters)
+
+
+def _refuse_misfit(network: nn.Module, name: str, task: Task, prepared: Prepared) -> None:
+    """Raise RequestError unless the network answers two rows with a logit for each class."""
+    import torch
+
+    rows = prepared.splits["train"][:2]
+    given = prepared.inputs(rows, task.inputs)
+    shape = " x ".join(map(str, prepared.facts.form["shape"]))
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            said = network.eval()(*map(torch.from_numpy, given.values()))
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise RequestError(
+            f"'{name}' cannot read these inputs ({shape}): {str(error).splitlines()[0]}"
+        ) from error
+    wanted = (len(rows), len(prepared.facts.classes))
+    if not isinstance(said, torch.Tensor) or tuple(said.shape) != wanted:
+        came = tuple(said.shape) if isinstance(said, torch.Tensor) else f"a {type(said).__name__}"
+        raise RequestError(
+            f"'{name}' answers two rows with {came}; expected a tensor {wanted}: one logit for "
+            "each class of the data"
+        )
 
 
 def learn(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from understudy.data import sources
 from understudy.errors import RequestError
 from understudy.files import content_key, locked
+from understudy.pipeline.workspace import sweep
 from understudy.tasks import Prepared, Task, open_prepared
 from understudy.tasks.prepared import ROLES
 
@@ -56,6 +57,7 @@ def prepare_rows(task: Task, data: Data, workspace: Workspace) -> Prepared:
 
     def make() -> dict[str, Any]:
         with locked(folder, f"another process is preparing the same rows in {folder}; wait for it"):
+            sweep(folder)
             prepared = open_prepared(folder) or task.prepare(rows, data, folder)
             if _repair(prepared, folder):
                 prepared = task.prepare(rows, data, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from understudy.errors import RequestError
 from understudy.files import locked
 from understudy.pipeline.distilling import Production
 from understudy.pipeline.rooting import rooted
-from understudy.pipeline.workspace import Emit, Workspace
+from understudy.pipeline.workspace import Emit, Workspace, sweep
 from understudy.recipe.schema import Recipe
 
 if TYPE_CHECKING:
@@ -181,6 +182,11 @@ def _production(
     recipe: Recipe, out: str | Path, root: str | Path, allow_code: bool, emit: Emit | None
 ) -> Iterator[Production]:
     """A run folder that is this recipe's, and held by this process."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise RequestError(
+            "a run is the work of one process, and torchrun started several; run it without "
+            "torchrun, or train with several processes through understudy.training.loop.train"
+        )
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -188,6 +194,7 @@ def _production(
         reason = (error.strerror or "unknown error").lower()
         raise RequestError(f"'{folder}' cannot be a run folder: {reason}; name another") from error
     with locked(folder / "checkpoints", f"another process is working in '{folder}'; wait for it"):
+        sweep(folder)
         production = Production(rooted(recipe, Path(root)), Workspace(folder, emit), allow_code)
         _refuse_other_recipe(production)
         yield production

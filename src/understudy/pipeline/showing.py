@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MATERIAL = "material.json"
 EXAMPLES_EACH = 12
+ROWS_AT_ONCE = 65_536
+"""Rows of knowledge looked at together, so that memory does not grow with the transfer set."""
 SUSPECT_ABOVE = 0.9
 """Confidence from which a teacher's contradiction makes a label suspect."""
 
@@ -155,17 +157,21 @@ def _suspects(production: Production) -> Iterator[dict[str, Any]]:
 def suspect_rows(production: Production) -> list[tuple[int, int, float]]:
     """(row, what the teacher says, its confidence) of the labelled rows with a doubtful label.
 
-    The teacher contradicts the label and is sure of it; the surest come first.
+    The teacher contradicts the label and is sure of it; the surest come first. None where the
+    teacher is asked live, since that would ask it once more.
     """
     from understudy.evaluation.predictor import answers_from
 
     if production.store is None:
         return []
-    labels = production.prepared.labels
-    said = answers_from(np.asarray(production.store.read("logits", 0, len(labels))))
-    doubtful = (labels >= 0) & (said.classes != labels) & (said.confidence >= SUSPECT_ABOVE)
-    found = [
-        (int(row), int(said.classes[row]), float(said.confidence[row]))
-        for row in np.flatnonzero(doubtful)
-    ]
+    labels, found = production.prepared.labels, []
+    for start in range(0, len(labels), ROWS_AT_ONCE):
+        known = labels[start : start + ROWS_AT_ONCE]
+        logits = production.store.read("logits", start, start + len(known))
+        said = answers_from(np.asarray(logits))
+        doubtful = (known >= 0) & (said.classes != known) & (said.confidence >= SUSPECT_ABOVE)
+        found += [
+            (start + int(row), int(said.classes[row]), float(said.confidence[row]))
+            for row in np.flatnonzero(doubtful)
+        ]
     return sorted(found, key=lambda entry: -entry[2])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from understudy.errors import RequestError
 from understudy.files import locked, write_json
 from understudy.pipeline.learning import Candidate, candidate, labels_alone, learn, lesson_key
+from understudy.pipeline.workspace import sweep
 from understudy.recipe.schema import Ensembled, Given, Trained
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Search:
             with locked(folder, f"another process trains the same teacher in {folder}; wait"):
                 if (folder / LEARNT).is_file():
                     return dict(json.loads((folder / LEARNT).read_text()))
+                sweep(folder)
                 facts = learn(
                     made,
                     self.task,

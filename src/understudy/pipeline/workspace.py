@@ -14,6 +14,14 @@ Emit = Callable[[Mapping[str, Any]], None]
 Facts = dict[str, Any]
 
 
+def sweep(folder: Path) -> None:
+    """Remove half-written files of processes that are gone, from a folder that this one holds."""
+    from understudy.store.folders import sweep_folder
+
+    for place in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        sweep_folder(place, idle_seconds=0)
+
+
 class Workspace:
     """A run folder, the shared cache, and one line in `log.jsonl` for everything that happens.
 

@@ -36,11 +36,13 @@ def image_classifier(source: str, shape: tuple[int, int, int], classes: int) -> 
     """A fresh classifier of the given architecture for these images and this many classes.
 
     Weights in the folder are loaded where they fit, the head is new where its width differs.
-    Raises: RequestError where the folder cannot be read.
+    Raises: RequestError where the folder cannot be read, or its weights are a pickle.
     """
     from transformers import AutoConfig, AutoModelForImageClassification
 
     folder = source.removesuffix("config.json") or "."
+    if folder == source:
+        refuse_pickles(folder)
     try:
         config = AutoConfig.from_pretrained(folder)
         config.num_labels = classes

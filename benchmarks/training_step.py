@@ -31,8 +31,8 @@ from understudy.tasks.pixels import ImageNetwork, Pixels
 from understudy.tasks.prepared import Facts, Prepared
 from understudy.training.knowledge import Stored
 from understudy.training.loop import train
-from understudy.training.step import Lesson
 from understudy.training.settings import Training
+from understudy.training.step import Lesson
 
 ROWS, VALIDATION, BATCH, EPOCHS = 12_800, 256, 128, 3
 SHAPE = (28, 28, 1)

@@ -156,7 +156,7 @@ def show_comparison(rows: Sequence[Mapping[str, Any]]) -> None:
     """One run a row."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("run")
-    for name in ("quality", "kept", "gap recovered", "harmful flips", "size", "p50", "verdict"):
+    for name in ("quality", "kept", "gap", "broken", "size", "p50", "verdict"):
         table.add_column(name, justify="right")
     for row in rows:
         gap = row["recovered_gap"]["value"]

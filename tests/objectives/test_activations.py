@@ -95,14 +95,14 @@ def test_value_and_gradient_of_variational_information(agree, form):
         squares = (listed(shown) - listed(teacher)) ** 2
         return 0.5 * np.mean(squares / variance + np.log(variance), axis=(1, 2))
 
-    said, spread = torch.tensor(teacher), torch.tensor(variance)
+    said, spread = torch.tensor(teacher), torch.tensor(variance).expand(3, -1)
     agree(lambda shown: variational_information(shown, said, spread), reference, student)
 
 
 def test_the_best_variance_is_the_mean_square_of_the_errors():
     student, teacher = (torch.tensor(each) for each in tables((50, 3)))
     best = (student - teacher).square().mean(dim=0).requires_grad_()
-    variational_information(student, teacher, best).mean().backward()
+    variational_information(student, teacher, best.expand(50, -1)).mean().backward()
     assert float(best.grad.abs().max()) < 1e-6
 
 

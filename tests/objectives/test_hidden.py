@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from understudy.errors import RequestError
-from understudy.objectives import HiddenFeatures, SoftLabels, as_objective, fused_loss, is_joint
+from understudy.objectives import (
+    HiddenFeatures,
+    SoftLabels,
+    as_objective,
+    fused_loss,
+    is_joint,
+    mirrored,
+)
 from understudy.objectives.hidden import METHODS, Name
 
 PAIRS = {"a": "x", "b": "y"}
@@ -31,8 +38,8 @@ def answers(form, rows=8, spread=1.0, seed=0):
     def features(shape):
         return spread * torch.randn(rows, *shape, generator=generator)
 
-    shown = {"tap:a": features(mine), "tap:b": features(mine)}
-    return shown, {"tap:x": features(theirs), "tap:y": features(theirs)}
+    shown = {"tap/a": features(mine), "tap/b": features(mine)}
+    return shown, {"tap/x": features(theirs), "tap/y": features(theirs)}
 
 
 def shapes(named):
@@ -54,7 +61,7 @@ def values_of(term, shown, said):
 def equal_to_the_teacher(said):
     return {
         name: said[theirs].clone().requires_grad_()
-        for name, theirs in (("tap:a", "tap:x"), ("tap:b", "tap:y"))
+        for name, theirs in (("tap/a", "tap/x"), ("tap/b", "tap/y"))
     }
 
 
@@ -63,8 +70,8 @@ def test_the_table_holds_what_a_recipe_may_name():
 
 
 def test_it_reads_the_teachers_taps_and_names_none_while_it_may_choose():
-    assert HiddenFeatures(PAIRS).reads == ("tap:x", "tap:y")
-    assert HiddenFeatures({"a": "x", "b": "x"}).reads == ("tap:x",)
+    assert HiddenFeatures(PAIRS).reads == ("tap/x", "tap/y")
+    assert HiddenFeatures({"a": "x", "b": "x"}).reads == ("tap/x",)
     assert HiddenFeatures().reads == ("taps",)
     with pytest.raises(RequestError, match="still holds 'auto'"):
         _ = HiddenFeatures().chosen
@@ -180,14 +187,14 @@ def test_small_batches_and_features_that_are_nothing_are_finite(form, name, rows
 
 @pytest.mark.parametrize("name", METHODS)
 def test_maps_of_two_sizes_meet_at_the_smaller(name):
-    said = {"tap:x": torch.randn(8, 6, 4, 8)}
+    said = {"tap/x": torch.randn(8, 6, 4, 8)}
     large = torch.randn(8, 4, 8, 4)
     term = HiddenFeatures({"a": "x"}, name)
-    assert values_of(term, {"tap:a": large}, said).shape == (8,)
+    assert values_of(term, {"tap/a": large}, said).shape == (8,)
     if METHODS[name].compares != "rows":
         small = torch.nn.functional.adaptive_avg_pool2d(large, 4)
         torch.testing.assert_close(
-            values_of(term, {"tap:a": large}, said), values_of(term, {"tap:a": small}, said)
+            values_of(term, {"tap/a": large}, said), values_of(term, {"tap/a": small}, said)
         )
 
 
@@ -215,7 +222,24 @@ def test_the_cosine_learns_nothing_where_the_widths_are_the_same():
 )
 def test_shapes_that_cannot_be_compared_are_refused(name, student, teacher, sentence):
     with pytest.raises(RequestError, match=f"hidden_features: {name} of a and x, .*{sentence}"):
-        HiddenFeatures({"a": "x"}, name).adapter({"tap:a": student}, {"tap:x": teacher})
+        HiddenFeatures({"a": "x"}, name).adapter({"tap/a": student}, {"tap/x": teacher})
+
+
+def test_it_shows_where_the_student_is_read_and_what_an_equal_one_gives():
+    term = HiddenFeatures(PAIRS)
+    assert (0.5 * SoftLabels() + term + HiddenFeatures({"c": "x"})).shows == ("a", "b", "c")
+    assert SoftLabels().shows == HiddenFeatures().shows == ()
+    _, said = answers("maps")
+    known = mirrored(term, said)
+    assert torch.equal(known["tap/a"], said["tap/x"])
+    assert torch.equal(known["tap/b"], said["tap/y"])
+    assert mirrored(SoftLabels(), said) is said
+
+
+def test_an_objective_gathers_the_adapters_of_its_terms():
+    shown, said = answers("maps")
+    whole = 0.5 * SoftLabels() + HiddenFeatures(PAIRS) + HiddenFeatures(PAIRS, "linear_cka")
+    assert len(whole.adapters(shapes(shown), shapes(said))) == 1
 
 
 def test_it_adds_to_other_terms():
@@ -229,4 +253,4 @@ def test_it_adds_to_other_terms():
     parts = [as_objective(SoftLabels()), as_objective(hint)]
     soft, hidden = (each.loss(shown, said, labels, rows=8, labelled=8) for each in parts)
     torch.testing.assert_close(found, 0.5 * soft + 3 * hidden)
-    assert whole.reads == {"logits", "tap:x"}
+    assert whole.reads == {"logits", "tap/x"}

@@ -144,6 +144,7 @@ def test_a_function_needs_leave_to_run(producing: Callable, monkeypatch: pytest.
         ),
         (Own(bias=float("nan")), r"the teacher's logits are NaN or infinite for 2 of 2 rows"),
         (Own(bias=float("inf")), r"NaN or infinite"),
+        (nn.LSTM(8, 10), r"the teacher cannot read these inputs \(8 x 8 x 1\)"),
         (nn.Linear(3, 10), r"the teacher cannot read these inputs \(8 x 8 x 1\)"),
         (Ensembled((Own(), Own(classes=7))), r"answers 7 classes"),
         ("gone/for/good", r"'gone/for/good' does not exist"),

@@ -56,7 +56,7 @@ def test_a_misspelt_preset_gets_the_nearest():
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path):
-    with pytest.raises(RequestError, match="expected a Transformers folder with config.json"):
+    with pytest.raises(RequestError, match=r"expected a Transformers folder with config\.json"):
         read_blueprint(str(tmp_path), SHAPE, 10)
 
 
@@ -73,7 +73,7 @@ def test_the_user_s_code_runs_only_when_allowed(tmp_path: Path, monkeypatch):
     with pytest.raises(RequestError, match="add --allow-code"):
         build(blueprint)
     assert build(blueprint, allow_code=True)(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
-    with pytest.raises(RequestError, match="gave a int; it must return a torch.nn.Module"):
+    with pytest.raises(RequestError, match=r"gave a int; it must return a torch\.nn\.Module"):
         build(read_blueprint("own_networks:wrong", SHAPE, 10), allow_code=True)
     with pytest.raises(RequestError, match="cannot be called"):
         build(read_blueprint("own_networks:absent", SHAPE, 10), allow_code=True)

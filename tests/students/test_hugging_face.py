@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from transformers import ViTConfig, ViTForImageClassification
 
 from understudy.errors import RequestError
@@ -88,3 +89,22 @@ def test_an_unreadable_config_gets_a_sentence(tmp_path: Path):
 
 def test_default_names_of_classes_are_no_names():
     assert named_classes(LogitsOf(tiny_vit())) is None
+
+
+def test_what_no_weight_shows_is_part_of_the_model_but_its_path_is_not(tmp_path: Path):
+    one, other = tiny_vit(), tiny_vit()
+    other.config.num_attention_heads = 4
+    assert repr(LogitsOf(one)) != repr(LogitsOf(other))
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        one.save_pretrained(folder)
+    assert len({repr(trained_classifier(str(folder))) for folder in folders}) == 1
+
+
+def test_a_folder_that_lacks_its_head_is_refused_not_filled_at_random(tmp_path: Path):
+    model = tiny_vit()
+    model.save_pretrained(tmp_path)
+    weights = {k: v for k, v in model.state_dict().items() if not k.startswith("classifier")}
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(RequestError, match=r"lacks 2 of its weights, classifier\.bias first"):
+        trained_classifier(str(tmp_path))

@@ -24,7 +24,7 @@ from understudy.training import loop
 from understudy.training.knowledge import Knowledge, Nothing
 from understudy.training.loop import Outcome, probe_seconds, train, validate
 from understudy.training.settings import Training
-from understudy.training.step import Lesson
+from understudy.training.step import Lesson, Worker
 
 TWO_PROCESSES = """
 import sys
@@ -41,7 +41,7 @@ from understudy.tasks.image_classification import ImageClassification
 from understudy.training.knowledge import Stored
 from understudy.training.loop import train
 from understudy.training.settings import Training
-from understudy.training.step import Lesson
+from understudy.training.step import Lesson, Worker
 
 rows, said, weights, out = map(Path, sys.argv[1:])
 prepared = open_prepared(rows)
@@ -58,7 +58,13 @@ losses = torch.tensor([point["loss"] for point in outcome.curve], dtype=torch.fl
 assert torch.distributed.get_world_size() == 2
 assert torch.distributed.get_backend() == "gloo"
 name = f"{torch.distributed.get_rank()}.safetensors"
-save_file({**network.state_dict(), "losses": losses}, out / name)
+trained = {name: value.clone() for name, value in network.state_dict().items()}
+worker = Worker.of(network, Training(clip=None))
+worker.optimizer.register_step_pre_hook(
+    lambda *_: trained.update({f"slope.{n}": w.grad for n, w in network.named_parameters()})
+)
+worker.step(lesson, lesson.rows()[:61])
+save_file({**trained, "losses": losses}, out / name)
 torch.distributed.destroy_process_group()
 """
 
@@ -375,9 +381,19 @@ def test_two_processes_learn_what_one_does(
     assert done.returncode == 0, done.stderr
     training = Training(epochs=3, batch_size=63, learning_rate=1e-3)
     outcome = train(network, lesson(), training, key="k", path=tmp_path / "one")
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    # Adam hardly sees how long a gradient is, so that is compared by itself.
+    slopes: dict[str, Tensor] = {}
+    worker = Worker.of(network, Training(clip=None))
+    worker.optimizer.register_step_pre_hook(
+        lambda *_: slopes.update({n: w.grad.clone() for n, w in network.named_parameters()})
+    )
+    worker.step(lesson(), lesson().rows()[:61])
     for process in (0, 1):
         found = load_file(tmp_path / f"{process}.safetensors")
         losses = found.pop("losses").tolist()
         assert losses == pytest.approx([point["loss"] for point in outcome.curve], rel=1e-5)
-        for name, value in network.state_dict().items():
+        for name, value in state.items():
             torch.testing.assert_close(found[name], value, rtol=0, atol=1e-5)
+        for name, value in slopes.items():
+            torch.testing.assert_close(found[f"slope.{name}"], value, rtol=1e-3, atol=1e-4)

@@ -27,11 +27,13 @@ from understudy.objectives.targets import (
 )
 from understudy.objectives.term import (
     Answers,
+    Composable,
     Objective,
     Term,
     Weighted,
     as_objective,
     is_joint,
+    mirrored,
     rests_at_teacher,
 )
 
@@ -63,6 +65,7 @@ __all__ = [
     "OBJECTIVES",
     "AlphaBeta",
     "Answers",
+    "Composable",
     "Corrected",
     "Correlations",
     "DecoupledLabels",
@@ -91,6 +94,7 @@ __all__ = [
     "forward_kl",
     "fused_loss",
     "is_joint",
+    "mirrored",
     "recipe_name",
     "rests_at_teacher",
 ]

@@ -72,17 +72,19 @@ def cosine_distance(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def variational_information(
-    student: Tensor, teacher: Tensor, variance: Tensor | float = FIRST_VARIANCE
+    student: Tensor, teacher: Tensor, variance: Tensor | None = None
 ) -> Tensor:
     """Minus the log-likelihood of the teacher's features, without its constant, mean over them.
 
-    The student gives their means; one variance a feature is learnt.
-    Shapes: student [B, D], [B, T, D] or [B, C, H, W], teacher the same, variance [D] or [C] -> [B].
+    The student gives their means; one variance a feature is learnt, and is 5 until then.
+    Shapes: student [B, D], [B, T, D] or [B, C, H, W], teacher the same, variance [B, D] or [B, C]
+            -> [B].
     Zero:   never; its least value for given errors is where the variance is their mean square, and
             for a given variance where student and teacher are equal.
     Source: Ahn et al. 2019 (VID), arXiv:1904.05835, as in HobbitLong/RepDistiller
             `VID.py`, with a weight of 1.
     """
-    spread = torch.as_tensor(variance, dtype=torch.float32, device=student.device)
     squares = (places(student) - places(teacher)).square()
+    first = torch.full_like(squares[:, 0], FIRST_VARIANCE)
+    spread = widened(first if variance is None else variance).unsqueeze(1)
     return 0.5 * (squares / spread + spread.log()).mean(dim=(1, 2))

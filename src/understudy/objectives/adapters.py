@@ -18,6 +18,8 @@ from understudy.objectives.places import at_size, common_size, width
 from understudy.objectives.term import Answers
 
 LEAST_VARIANCE = 1e-5
+TAP = "tap/"
+"""How the name of an answer begins that holds hidden features."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Pair:
 
 def tap(path: str) -> str:
     """The name of the answer that holds the features at a module path."""
-    return f"tap:{path}"
+    return f"{TAP}{path}"
 
 
 class Projection(nn.Module):
@@ -96,7 +98,7 @@ class Projections(nn.Module):
 class Variational(Projections):
     """VID's regressor, three linear maps with ReLU between, and a variance for each feature.
 
-    Gives `projected:...` and `variance:STUDENT>TEACHER` [D] for every pair.
+    Gives `projected:...` and `variance:STUDENT>TEACHER` [B, D] for every pair.
     Source: HobbitLong/RepDistiller `VID.py`: middle width that of the teacher, first variance 5;
             theirs are without biases.
     """
@@ -119,8 +121,9 @@ class Variational(Projections):
         )
 
     def forward(self, shown: Answers) -> dict[str, Tensor]:
-        variances = {
-            pair.learnt("variance"): functional.softplus(scale.float()) + LEAST_VARIANCE
-            for pair, scale in zip(self.pairs, self.scales, strict=True)
-        }
-        return {**super().forward(shown), **variances}
+        found = super().forward(shown)
+        for pair, scale in zip(self.pairs, self.scales, strict=True):
+            variance = functional.softplus(scale.float()) + LEAST_VARIANCE
+            # One a row, as all answers are, so that they can be cut into parts.
+            found[pair.learnt("variance")] = variance.expand(len(shown[pair.shown]), -1)
+        return found

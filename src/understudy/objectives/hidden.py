@@ -17,10 +17,7 @@ from understudy.objectives import activations, relations
 from understudy.objectives.adapters import Pair, Projections, Variational
 from understudy.objectives.knobs import refusal
 from understudy.objectives.places import at_size, common_size, width
-from understudy.objectives.term import Answers, Composable
-
-Shapes = Mapping[str, tuple[int, ...]]
-"""The shapes of answers, by name; the first number, of rows, does not matter."""
+from understudy.objectives.term import Answers, Composable, Shapes
 
 Name = Literal[
     "hint",
@@ -123,6 +120,11 @@ class HiddenFeatures(Composable):
         return tuple(dict.fromkeys(pair.said for pair in self.chosen))
 
     @property
+    def shows(self) -> tuple[str, ...]:
+        """The module paths at which it reads the student."""
+        return () if self.pairs == "auto" else tuple(pair.student for pair in self.chosen)
+
+    @property
     def joint(self) -> bool:  # type: ignore[override]
         """Whether the method is over pairs of rows."""
         return METHODS[self.method].joint
@@ -144,6 +146,10 @@ class HiddenFeatures(Composable):
         if self.method == "cosine" and all(width(a) == width(b) for a, b in pairs.values()):
             return None
         return method.learns(pairs) if method.learns else None
+
+    def mirrored(self, said: Answers) -> Answers:
+        """The taps of a student that equals its teacher."""
+        return {**said, **{pair.shown: said[pair.said] for pair in self.chosen}}
 
     def per_row(self, shown: Answers, said: Answers, labels: Tensor) -> Tensor:
         """The sum over the pairs; of what an adapter made of a tap, where it made anything.

@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from understudy.errors import RequestError
 
 Answers = Mapping[str, Tensor]
 """What a model gave for a batch, by name: "logits" [B, C], later taps and embeddings."""
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""The shapes of answers, by name; the first number, of rows, does not matter."""
 
 Number = float | Literal["auto"]
 """A knob that is a number, or is chosen by short probes before training."""
@@ -50,6 +53,19 @@ class Composable:
     """Whether a row's number depends on the other rows of its batch, and thus on micro-batches."""
     zero_at_teacher: ClassVar[bool] = True
     """Whether a student that shows what its teacher said has a loss of 0 and no gradient."""
+
+    @property
+    def shows(self) -> tuple[str, ...]:
+        """The module paths of the student whose features it reads; most terms read logits alone."""
+        return ()
+
+    def adapter(self, shown: Shapes, said: Shapes) -> nn.Module | None:
+        """What is learnt beside the student, if anything: a module from answers to more of them."""
+        return None
+
+    def mirrored(self, said: Answers) -> Answers:
+        """What a student that equals its teacher shows."""
+        return said
 
     def __mul__(self: Term, factor: float) -> Objective:
         return as_objective(self) * factor
@@ -89,6 +105,21 @@ class Objective:
     def reads(self) -> frozenset[str]:
         """The names of the teacher's answers that some term needs."""
         return frozenset(name for part in self.terms for name in part.term.reads)
+
+    @property
+    def shows(self) -> tuple[str, ...]:
+        """The module paths of the student whose features some term reads."""
+        paths = (path for part in self.terms for path in getattr(part.term, "shows", ()))
+        return tuple(sorted(set(paths)))
+
+    def adapters(self, shown: Shapes, said: Shapes) -> list[nn.Module]:
+        """What is learnt beside a student that shows answers of these shapes."""
+        made = [
+            part.term.adapter(shown, said)
+            for part in self.terms
+            if isinstance(part.term, Composable)
+        ]
+        return [adapter for adapter in made if adapter is not None]
 
     @property
     def needs_labels(self) -> bool:
@@ -146,6 +177,11 @@ def is_joint(term: Term) -> bool:
 def rests_at_teacher(term: Term) -> bool:
     """Whether the loss of a student equal to its teacher must be 0, with no gradient."""
     return bool(term.reads) and bool(getattr(term, "zero_at_teacher", True))
+
+
+def mirrored(term: Term, said: Answers) -> Answers:
+    """What a student that equals its teacher shows to a term."""
+    return term.mirrored(said) if isinstance(term, Composable) else said
 
 
 def settled(value: Number) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.files import content_key
+from understudy.pipeline.features import Features, features_of, refuse_unrecorded
 from understudy.pipeline.learning import Candidate, candidate, labels_alone, learn, lesson_key
 from understudy.pipeline.rows import prepare_rows
 from understudy.pipeline.showing import MATERIAL
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from understudy.pipeline.workspace import Workspace
     from understudy.recipe.schema import Recipe
     from understudy.store import Store
+    from understudy.teachers import Teacher
     from understudy.training.knowledge import Knowledge
     from understudy.training.step import Lesson
 
@@ -66,12 +68,17 @@ class Production:
         """How a teacher is found."""
         return Search(self.task, self.prepared, self.workspace, self.allow_code)
 
+    @cached_property
+    def tapped(self) -> Teacher:
+        """The teacher, with the hidden features that the objective reads."""
+        return self.features.tapped(self.teacher.teacher)
+
     @property
     def knowledge_key(self) -> str:
         """Equal for equal answers of a teacher, wherever they lie."""
         from understudy.teachers.teaching import knowledge_key
 
-        return knowledge_key(self.teacher.teacher, self.prepared, self.recipe.knowledge.codec)
+        return knowledge_key(self.tapped, self.prepared, self.recipe.knowledge.codec)
 
     @property
     def knowledge_root(self) -> str:
@@ -85,10 +92,15 @@ class Production:
         settings = self.recipe.knowledge
         if settings.mode != "auto":
             return settings.mode == "live"
+        return self.bytes_per_row * len(self.prepared) > settings.budget_bytes
+
+    @property
+    def bytes_per_row(self) -> int:
+        """What the teacher's answers for one row would take in a store."""
         from understudy.teachers.teaching import bytes_per_row
 
-        row = bytes_per_row(len(self.prepared.facts.classes), settings.codec)
-        return row * len(self.prepared) > settings.budget_bytes
+        classes, codec = len(self.prepared.facts.classes), self.recipe.knowledge.codec
+        return bytes_per_row(classes, codec, self.features.numbers_per_row)
 
     @cached_property
     def store(self) -> Store | None:
@@ -105,7 +117,7 @@ class Production:
             self.workspace.emit(record)
 
         def ask() -> Store:
-            teacher, inputs, root = self.teacher.teacher, self.task.inputs, self.knowledge_root
+            teacher, inputs, root = self.tapped, self.task.inputs, self.knowledge_root
             return teach(
                 teacher, self.prepared, inputs, root, self.recipe.knowledge.codec, emit=listen
             )
@@ -123,11 +135,12 @@ class Production:
     @cached_property
     def knowledge(self) -> Knowledge:
         """What the loop reads the teacher's answers from."""
+        from understudy.teachers.teaching import recorded
         from understudy.training.knowledge import Live, Stored
 
         if self.store is None:
-            return Live(self.teacher.teacher)
-        return Stored(self.store, frozenset({"logits"}))
+            return Live(self.tapped)
+        return Stored(self.store, frozenset(recorded(self.tapped)))
 
     # The student, and what it minimises.
 
@@ -144,7 +157,12 @@ class Production:
 
         if self.recipe.objective is None:
             return self.task.objective(len(self.prepared.facts.classes))
-        return as_objective(self.recipe.objective)
+        return refuse_unrecorded(as_objective(self.recipe.objective))
+
+    @cached_property
+    def features(self) -> Features:
+        """Which hidden features the objective reads, with pairs of places for 'auto'."""
+        return features_of(self.asked_objective, self)
 
     @cached_property
     def objective(self) -> Objective:
@@ -152,12 +170,12 @@ class Production:
         from understudy.training.probes import from_facts, provisional, settle, to_facts
         from understudy.training.selfcheck import selfcheck
 
-        asked = self.asked_objective
+        asked = self.features.objective
 
         def make() -> dict[str, Any]:
             lesson, emit = self._lesson(asked), self.workspace.emit
             checked = replace(lesson, objective=provisional(asked))
-            checks = selfcheck(checked, self._fresh(), self.teacher.teacher)
+            checks = selfcheck(checked, self._fresh(), self.tapped)
             emit({"event": "self-check", "passed": checks})
             settled = settle(lesson, self._fresh, self.recipe.training, emit)
             return {"objective": to_facts(settled), "checks": list(checks)}
@@ -166,6 +184,7 @@ class Production:
         return from_facts(asked, facts["objective"])
 
     def _fresh(self) -> nn.Module:
+        """The untrained student, behind its preprocessing."""
         return self.task.network(self.student.fresh(), self.prepared.facts.form)
 
     def _lesson(self, objective: Objective) -> Lesson:
@@ -192,7 +211,7 @@ class Production:
 
     @property
     def _is_settled(self) -> bool:
-        return self.workspace.done("self-check", self._source(self.asked_objective)) is not None
+        return self.workspace.done("self-check", self._source(self.features.objective)) is not None
 
     def _key(self, name: str) -> str:
         """The key of all that goes into a step."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from understudy.training.settings import Training
     from understudy.training.step import Lesson
 
+MISFITS = (RuntimeError, ValueError, TypeError, IndexError, AttributeError)
+"""What networks raise of inputs that they were not made for."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -87,7 +90,7 @@ def _refuse_misfit(network: nn.Module, name: str, task: Task, prepared: Prepared
     try:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             said = network.eval()(*map(torch.from_numpy, given.values()))
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except MISFITS as error:
         raise RequestError(
             f"'{name}' cannot read these inputs ({shape}): {str(error).splitlines()[0]}"
         ) from error

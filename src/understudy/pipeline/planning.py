@@ -67,13 +67,11 @@ def _steps(production: Production) -> Iterator[Step]:
 
 def _knowledge(production: Production, apprentices: list[Candidate]) -> Step:
     from understudy.store import open_store, store_exists
-    from understudy.teachers.teaching import bytes_per_row
 
     rows = len(production.prepared)
     if production.asks_live:
         return Step("knowledge (live)", True, rows, 0, 0.0)
-    width = len(production.prepared.facts.classes)
-    size = rows * bytes_per_row(width, production.recipe.knowledge.codec)
+    size = rows * production.bytes_per_row
     left = rows
     if not apprentices and store_exists(production.knowledge_root):
         store = open_store(production.knowledge_root)

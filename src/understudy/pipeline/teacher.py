@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.errors import RequestError
 from understudy.files import locked, write_json
-from understudy.pipeline.learning import Candidate, candidate, labels_alone, learn, lesson_key
+from understudy.pipeline.learning import (
+    MISFITS,
+    Candidate,
+    candidate,
+    labels_alone,
+    learn,
+    lesson_key,
+)
 from understudy.pipeline.workspace import sweep
 from understudy.recipe.schema import Ensembled, Given, Trained
 
@@ -201,7 +208,7 @@ def refuse_other_classes(teacher: Teacher, prepared: Prepared, inputs: tuple[str
     classes = prepared.facts.classes
     try:
         width = probe(teacher, prepared, inputs)["logits"].shape[-1]
-    except RuntimeError as error:
+    except MISFITS as error:
         shape = " x ".join(map(str, prepared.facts.form["shape"]))
         raise RequestError(
             f"the teacher cannot read these inputs ({shape}): {str(error).splitlines()[0]}"

@@ -89,8 +89,12 @@ class Knowledge:
     """A folder or an fsspec URL for the knowledge; the cache of this machine where missing."""
     budget_bytes: int = 50_000_000_000
     """`auto` asks the teacher live where its answers would take more than this."""
+    pool: int | None = 4
+    """Places a side to which the teacher's hidden maps are averaged; None keeps all of them."""
 
     def __post_init__(self) -> None:
+        if self.pool is not None and self.pool < 1:
+            raise RequestError(f"knowledge.pool is {self.pool}; it must be 1 or more, or null")
         if self.budget_bytes < 0:
             raise RequestError(
                 f"knowledge.budget_bytes is {self.budget_bytes}; it must be 0 or more"

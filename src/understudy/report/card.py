@@ -35,7 +35,7 @@ def _lines(title: str, scorecard: Card, classes: tuple[str, ...]) -> Iterator[st
         "knows nothing of other inputs: it answers one of its classes for those, too."
     )
     yield from ("", "## How good it is", "")
-    yield f"On {scorecard['rows']:,} test rows that neither it nor its teacher was trained on:"
+    yield f"On {scorecard['rows']:,} test rows, on which it was not trained:"
     yield from ("", *_table(scorecard), "")
     calibration = student["calibration"]
     yield (

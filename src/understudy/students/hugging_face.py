@@ -13,8 +13,11 @@ from torch import Tensor, nn
 from understudy.errors import RequestError
 from understudy.files import write_json
 
-
 READING_FAILS = (OSError, ValueError, RuntimeError, KeyError, SafetensorError)
+
+
+NOT_THE_MODEL = ("_name_or_path", "transformers_version")
+"""Fields of a config that say where it came from, not what it is."""
 
 
 class LogitsOf(nn.Module):
@@ -26,6 +29,12 @@ class LogitsOf(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
+
+    def extra_repr(self) -> str:
+        """The config: settings that no weight shows, such as the heads, are part of a model."""
+        config = self.model.config.to_dict()
+        told = {name: value for name, value in config.items() if name not in NOT_THE_MODEL}
+        return json.dumps(told, sort_keys=True, default=str)
 
     def forward(self, pixels: Tensor) -> Tensor:
         logits: Tensor = self.model(pixel_values=pixels).logits
@@ -69,9 +78,17 @@ def trained_classifier(source: str) -> LogitsOf:
 
     refuse_pickles(source)
     try:
-        model = AutoModelForImageClassification.from_pretrained(source, use_safetensors=True)
+        model, found = AutoModelForImageClassification.from_pretrained(
+            source, use_safetensors=True, output_loading_info=True
+        )
     except READING_FAILS as error:
         raise unreadable(source, error) from error
+    missing = sorted(found["missing_keys"])
+    if missing:
+        raise RequestError(
+            f"the model in '{source}' lacks {len(missing)} of its weights, {missing[0]} first, and "
+            "they would be random; give a folder that was saved with its classifier"
+        )
     return LogitsOf(model)
 
 

@@ -11,6 +11,7 @@ import torch
 
 from understudy.errors import RequestError
 from understudy.files import content_key
+from understudy.objectives.adapters import tap
 from understudy.store import (
     Column,
     Index,
@@ -20,6 +21,7 @@ from understudy.store import (
     rows_per_shard_for,
     store_exists,
 )
+from understudy.teachers.taps import Tapped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,25 +30,36 @@ if TYPE_CHECKING:
     from understudy.teachers.teacher import Teacher
 
 CODECS = {"fp32": "plain", "fp16": "fp16", "int8": "int8"}
+TAP_CODEC = "fp16"
+"""How hidden features are kept."""
 BATCH = 256
 
 
 def provenance(teacher: Teacher, prepared: Prepared, codec: str) -> dict[str, Any]:
     """What makes this knowledge what it is; a store with another birth certificate is refused."""
+    # Knowledge without hidden features has the certificate, and the key, that it always had.
+    taps = {"pool": teacher.pool, "tap_codec": TAP_CODEC} if isinstance(teacher, Tapped) else {}
     return {
         "what": "knowledge",
         "teacher": teacher.fingerprint,
         "rows": prepared.key,
         "task": prepared.facts.task,
-        "recorded": ["logits"],
+        "recorded": list(recorded(teacher)),
         "codec": codec,
         "views": 1,
+        **taps,
     }
 
 
-def bytes_per_row(classes: int, codec: str) -> int:
-    """Bytes that the answers for one row take in the store."""
-    return {"fp32": 4 * classes, "fp16": 2 * classes, "int8": classes + 4}[codec]
+def recorded(teacher: Teacher) -> tuple[str, ...]:
+    """The names of the answers that are kept of a teacher."""
+    taps = map(tap, teacher.paths) if isinstance(teacher, Tapped) else ()
+    return ("logits", *taps)
+
+
+def bytes_per_row(classes: int, codec: str, features: int = 0) -> int:
+    """Bytes that the answers for one row take in the store, with so many hidden features."""
+    return {"fp32": 4 * classes, "fp16": 2 * classes, "int8": classes + 4}[codec] + 2 * features
 
 
 def knowledge_key(teacher: Teacher, prepared: Prepared, codec: str) -> str:
@@ -82,14 +95,16 @@ def teach(
     prepared.store.advise("sequential")
     for shard in store.missing():
         span = store.span(shard)
-        answers = []
+        answers: dict[str, list[Any]] = {name: [] for name in recorded(teacher)}
         for start in range(span.start, span.stop, BATCH):
             began = time.monotonic()
             rows = np.arange(start, min(start + BATCH, span.stop))
-            answers.append(_ask(teacher, prepared, inputs, rows)["logits"])
+            said = _ask(teacher, prepared, inputs, rows)
+            for name, parts in answers.items():
+                parts.append(said[name])
             seconds = time.monotonic() - began
             emit({"event": "taught", "rows": len(rows), "of": len(prepared), "seconds": seconds})
-        store.write(shard, {"logits": np.concatenate(answers)})
+        store.write(shard, {name: np.concatenate(parts) for name, parts in answers.items()})
     return store
 
 
@@ -104,10 +119,17 @@ def _open_or_create(
     certificate = provenance(teacher, prepared, codec)
     if store_exists(root):
         return open_store(root, certificate)
-    width = probe(teacher, prepared, inputs)["logits"].shape[-1]
-    columns = (Column("logits", "float32", (width,), codec=CODECS[codec]),)
+    said = probe(teacher, prepared, inputs)
+    columns = tuple(
+        Column(name, "float32", said[name].shape[1:], codec=_codec(name, codec))
+        for name in recorded(teacher)
+    )
     per_shard = rows_per_shard or rows_per_shard_for(columns, len(prepared))
     return create(root, Index(columns, len(prepared), per_shard, certificate))
+
+
+def _codec(name: str, codec: str) -> str:
+    return CODECS[codec] if name == "logits" else CODECS[TAP_CODEC]
 
 
 def _ask(

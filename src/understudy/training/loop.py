@@ -15,6 +15,7 @@ from torch import nn
 from understudy.errors import RequestError
 from understudy.training import checkpoint
 from understudy.training.checkpoint import Progress
+from understudy.training.learner import learner_of
 from understudy.training.schedule import rate
 from understudy.training.settings import Training
 from understudy.training.step import Emit, Lesson, Worker, tensors, unheard
@@ -63,9 +64,10 @@ def _train(
     path: Path,
     emit: Emit,
 ) -> Outcome:
-    worker = Worker.of(network, training)
+    learner = learner_of(network, lesson, training.seed)
+    worker = Worker.of(learner, training)
     torch.manual_seed(training.seed)
-    restored = checkpoint.restore(path, key, network, worker.optimizer)
+    restored = checkpoint.restore(path, key, learner, worker.optimizer)
     progress, best = restored or (Progress(), {})
     saved = time.monotonic()
     began = saved - progress.seconds
@@ -74,11 +76,11 @@ def _train(
 
     def save(here: Progress) -> float:
         if worker.accelerator.is_main_process:
-            checkpoint.save(path, key, here, network, worker.optimizer, best)
+            checkpoint.save(path, key, here, learner, worker.optimizer, best)
         return time.monotonic()
 
     while not progress.finished:
-        network.train()
+        learner.train()
         batches = _batches(rows, training, progress.epoch)
         total = torch.tensor(progress.loss_sum, dtype=torch.float64)
         for step in range(progress.step, steps):
@@ -95,20 +97,20 @@ def _train(
         _refuse_infinite(figures, progress.epoch)
         progress = _close_epoch(progress, figures, training, time.monotonic() - began)
         if progress.best == len(progress.curve) - 1:
-            best = {name: value.detach().clone() for name, value in network.state_dict().items()}
+            best = {name: value.detach().clone() for name, value in learner.state_dict().items()}
         emit({"event": "epoch", "epoch": len(progress.curve), "of": training.epochs, **figures})
         if progress.finished or time.monotonic() - saved > training.checkpoint_seconds:
             saved = save(progress)
 
     if training.keep == "best":
-        network.load_state_dict(best)
+        learner.load_state_dict(best)
     network.eval()
     return Outcome(progress.curve, progress.best, progress.seconds)
 
 
 def probe_seconds(network: nn.Module, lesson: Lesson, training: Training, batches: int) -> float:
     """Seconds of a training step, the quickest of a few; it changes the network: give a spare."""
-    worker = Worker.of(network, training)
+    worker = Worker.of(learner_of(network, lesson, training.seed), training)
     network.train()
     seconds = []
     rows = _batches(lesson.rows(), training, 0)[: batches + 1]

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from understudy.errors import RequestError
-from understudy.objectives import Objective, fused_loss, is_joint, rests_at_teacher
+from understudy.objectives import Objective, fused_loss, is_joint, mirrored, rests_at_teacher
 from understudy.training.knowledge import Knowledge
-from understudy.training.step import Lesson, tensors
+from understudy.training.learner import learner_of
+from understudy.training.step import Lesson, answers_of, tensors
 
 if TYPE_CHECKING:
     from understudy.tasks.prepared import Prepared
@@ -35,6 +36,8 @@ class Bench:
     labels: Tensor
     said: Mapping[str, Tensor]
     student: nn.Module
+    learner: nn.Module
+    """The student, or the student with what is learnt beside it."""
     teacher: Teacher | None
     objective: Objective
     classes: tuple[str, ...]
@@ -60,6 +63,7 @@ def selfcheck(lesson: Lesson, student: nn.Module, teacher: Teacher | None) -> tu
         labels=torch.from_numpy(lesson.prepared.labels[rows]),
         said=lesson.knowledge.of(rows, inputs),
         student=student,
+        learner=learner_of(student, lesson, seed=0),
         teacher=teacher,
         objective=lesson.objective,
         classes=lesson.prepared.facts.classes,
@@ -124,7 +128,8 @@ def equal_to_the_teacher_costs_nothing(bench: Bench) -> None:
     for part in bench.objective.terms:
         if not rests_at_teacher(part.term):
             continue
-        worst = float(part.term.per_row(bench.said, bench.said, bench.labels).abs().max())
+        equal = mirrored(part.term, bench.said)
+        worst = float(part.term.per_row(equal, bench.said, bench.labels).abs().max())
         if not worst <= 1e-4:
             raise RequestError(
                 f"self-check: {type(part.term).__name__} is {worst:.2g}, not 0, for a student that "
@@ -137,7 +142,7 @@ def parts_add_up(bench: Bench) -> None:
 
     Terms over pairs of rows say that they are joint: they may depend on micro-batches.
     """
-    shown = {"logits": _answer(bench.student, bench.inputs)}
+    shown = _answers(bench.learner, bench.inputs)
     middle = len(bench.labels) // 2
     halves = [slice(middle), slice(middle, None)]
     reverse = [list(range(len(bench.labels)))[::-1]]
@@ -159,13 +164,15 @@ def parts_add_up(bench: Bench) -> None:
 
 def fused_path_is_right(bench: Bench) -> None:
     """The fused path gives the loss and the gradient of the plain one."""
-    logits = _answer(bench.student, bench.inputs)
+    shown = _answers(bench.learner, bench.inputs)
     found = []
     for path in (bench.objective.loss, _fused(bench.objective)):
-        copy = logits.clone().requires_grad_()
-        loss = path({"logits": copy}, bench.said, bench.labels, **bench.counts)
-        (gradient,) = torch.autograd.grad(loss, copy)
-        found.append((loss.detach(), gradient))
+        copies = {name: value.clone().requires_grad_() for name, value in shown.items()}
+        loss = path(copies, bench.said, bench.labels, **bench.counts)
+        gradients = torch.autograd.grad(
+            loss, list(copies.values()), allow_unused=True, materialize_grads=True
+        )
+        found.append((loss.detach(), torch.cat([each.flatten() for each in gradients])))
     (plain, slope), (fused, fused_slope) = found
     close = torch.allclose(plain, fused, rtol=1e-4, atol=1e-6)
     if not (close and torch.allclose(slope, fused_slope, rtol=1e-3, atol=1e-6)):
@@ -177,8 +184,8 @@ def fused_path_is_right(bench: Bench) -> None:
 
 def student_can_learn(bench: Bench) -> None:
     """The loss is finite, and its gradient reaches the student."""
-    bench.student.train()
-    shown = {"logits": bench.student(*bench.inputs.values())}
+    bench.learner.train()
+    shown = answers_of(bench.learner(*bench.inputs.values()))
     loss = fused_loss(bench.objective, shown, bench.said, bench.labels, **bench.counts)
     if loss.requires_grad:
         loss.backward()  # type: ignore[no-untyped-call]
@@ -229,10 +236,14 @@ def class_order(prepared: Prepared, knowledge: Knowledge, inputs: tuple[str, ...
 
 
 def _answer(network: nn.Module, inputs: Mapping[str, Tensor]) -> Tensor:
+    return _answers(network, inputs)["logits"]
+
+
+def _answers(network: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     network.eval()
     with torch.no_grad():
-        logits: Tensor = network(*inputs.values())
-    return logits.float()
+        shown = answers_of(network(*inputs.values()))
+    return {name: value.float() for name, value in shown.items()}
 
 
 def _loss(bench: Bench, shown: Mapping[str, Tensor], part: slice | list[int]) -> Tensor:

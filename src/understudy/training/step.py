@@ -78,7 +78,7 @@ class Worker:
             inputs = tensors(lesson.prepared.inputs(part, lesson.inputs), device)
             said = lesson.knowledge.of(part, inputs)
             with self.cast():
-                shown = {"logits": self.network(*inputs.values())}
+                shown = answers_of(self.network(*inputs.values()))
             truth = torch.from_numpy(known).to(device)
             loss = fused_loss(lesson.objective, shown, said, truth, **counts)
             # Data-parallel training averages over processes; the denominators here are global.
@@ -88,8 +88,9 @@ class Worker:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        summed: Tensor = self.accelerator.reduce(total, "sum")
-        return summed.cpu()
+        if self.accelerator.num_processes > 1:
+            total = self.accelerator.reduce(total, "sum")
+        return total.cpu()
 
     def _micro_batches(self, batch: IntArray, labels: IntArray) -> list[tuple[Any, Any]]:
         """This process's rows of the batch and their labels, cut into micro-batches.
@@ -99,6 +100,8 @@ class Worker:
         processes = self.accelerator.num_processes
         mine = slice(self.accelerator.process_index, None, processes)
         parts = min(self.training.accumulate, -(-len(batch) // processes))
+        if parts == 1:
+            return [(batch[mine], labels[mine])]
         cuts = (np.array_split(values[mine], parts) for values in (batch, labels))
         return list(zip(*cuts, strict=True))
 
@@ -111,6 +114,11 @@ def adamw(network: nn.Module, training: Training) -> torch.optim.Optimizer:
         {"params": [w for w in learnt if w.ndim <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
+
+
+def answers_of(given: Tensor | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """What a network gives, its logits, or a learner, which gives more, by name."""
+    return {"logits": given} if isinstance(given, Tensor) else given
 
 
 def tensors(arrays: Mapping[str, Any], device: Any) -> dict[str, Tensor]:

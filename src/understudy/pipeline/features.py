@@ -1,0 +1,95 @@
+"""Which hidden features a recipe's objective reads, and of which networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from understudy.errors import RequestError
+
+if TYPE_CHECKING:
+    from understudy.objectives import Objective
+    from understudy.pipeline.distilling import Production
+    from understudy.teachers import NetworkTeacher, Teacher
+
+
+@dataclass(frozen=True)
+class Features:
+    """An objective whose pairs of places are settled, and what it reads inside the teacher."""
+
+    objective: Objective
+    paths: tuple[str, ...] = ()
+    """Module paths of the teacher."""
+    pool: int | None = None
+    numbers_per_row: int = 0
+
+    def tapped(self, teacher: Teacher) -> Teacher:
+        """The teacher, giving these features too."""
+        from understudy.teachers import NetworkTeacher, Tapped
+
+        # That it is a network was seen when the paths were looked up.
+        if self.paths and isinstance(teacher, NetworkTeacher):
+            return Tapped(teacher, self.paths, self.pool)
+        return teacher
+
+
+def refuse_unrecorded(objective: Objective) -> Objective:
+    """The objective. Raises: RequestError where it reads what is not recorded of a teacher."""
+    from understudy.objectives import recipe_name
+    from understudy.objectives.adapters import TAP
+
+    for part in objective.terms:
+        for name in part.term.reads:
+            if name not in ("logits", "taps") and not name.startswith(TAP):
+                raise RequestError(
+                    f"objective: {recipe_name(type(part.term))} reads '{name}', which is not "
+                    "recorded of a teacher; recorded are logits, and hidden features by module path"
+                )
+    return objective
+
+
+def features_of(objective: Objective, production: Production) -> Features:
+    """Settle 'auto' and look up every path, from the architectures alone: nothing is trained.
+
+    Raises: RequestError where a path leads nowhere, or the teacher is not one network.
+    """
+    from understudy.objectives.adapters import TAP
+
+    if objective.reads <= {"logits"}:
+        return Features(objective)
+    import torch
+
+    from understudy.teachers.teaching import probe
+    from understudy.training.pairing import paired
+
+    prepared, task = production.prepared, production.task
+    given = prepared.inputs(prepared.splits["train"][:2], task.inputs)
+    inputs = {name: torch.from_numpy(value) for name, value in given.items()}
+    student = task.network(production.student.fresh(), prepared.facts.form)
+    teacher = _sketch(production)
+    settled = paired(objective, student, teacher.network, inputs)
+    names = sorted(name for name in settled.reads if name.startswith(TAP))
+    paths = tuple(name.removeprefix(TAP) for name in names)
+    features = Features(settled, paths, production.recipe.knowledge.pool)
+    said = probe(features.tapped(teacher), prepared, task.inputs)
+    return replace(features, numbers_per_row=sum(prod(said[name].shape[1:]) for name in names))
+
+
+def _sketch(production: Production) -> NetworkTeacher:
+    """The teacher; or, while it is still to be trained, the network that will become it."""
+    from understudy.recipe.schema import Ensembled
+    from understudy.teachers import NetworkTeacher
+
+    spec: Any = production.recipe.teacher
+    if not isinstance(spec, Ensembled):
+        untrained = production.search.untrained(spec)
+        if untrained:
+            body = untrained[0][1].fresh()
+            return NetworkTeacher(production.task.network(body, production.prepared.facts.form))
+        if isinstance(production.teacher.teacher, NetworkTeacher):
+            return production.teacher.teacher
+    raise RequestError(
+        "hidden_features needs one network as teacher; of an ensemble, or of an object that only "
+        "answers, there are no layers to read"
+    )

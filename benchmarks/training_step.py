@@ -1,13 +1,15 @@
-"""What a step from stored knowledge costs over a bare PyTorch loop, interleaved in one process.
+"""What learning from stored knowledge costs over a bare PyTorch loop, interleaved in one process.
 
-    python benchmarks/training_step.py [--rounds 7] [--threads 2]
+    python benchmarks/training_step.py [--rounds 5] [--threads 2]
 
-Two questions, for an MLP 784-800-800-10 and a small CNN, batch 128, on MNIST-sized images:
-- stored knowledge: our whole loop with soft and hard labels, over a bare loop on labels alone
-  (goal: at most 1.05);
-- our loop: the same, over a bare loop that computes the very same loss (goal: at most 1.10).
+For an MLP 784-800-800-10, a small CNN and a tiny student, batch 128, on MNIST-sized images:
+- a step: ours with stored logits, soft and hard labels, over a bare step on labels alone, taken in
+  turn, one and one (goal: at most 1.05 for the first two);
+- a whole training: ours, with checkpoints and all, over a bare loop that computes the very same
+  loss, in turn (goal: at most 1.10).
 The bare loops hold everything in memory as tensors, normalise in the same way, clip gradients and
-use the same fused AdamW. Each round times every loop once, in turn; ratios are per round.
+use the same fused AdamW. These machines are shared: the ratio of the quickest is what the code
+costs, the ratio of the medians also holds what the machine did meanwhile.
 """
 
 from __future__ import annotations
@@ -32,9 +34,9 @@ from understudy.tasks.prepared import Facts, Prepared
 from understudy.training.knowledge import Stored
 from understudy.training.loop import train
 from understudy.training.settings import Training
-from understudy.training.step import Lesson
+from understudy.training.step import Lesson, Worker
 
-ROWS, VALIDATION, BATCH, EPOCHS = 12_800, 256, 128, 3
+ROWS, VALIDATION, BATCH, EPOCHS, STEPS = 12_800, 256, 128, 3, 300
 SHAPE = (28, 28, 1)
 TRAINING = Training(epochs=EPOCHS, batch_size=BATCH, warmup=0.0, schedule="constant")
 OBJECTIVE = 0.9 * SoftLabels(temperature=4) + 0.1 * HardLabels()
@@ -71,35 +73,38 @@ def lesson(folder: Path) -> tuple[Lesson, dict[str, torch.Tensor]]:
     return made, {name: torch.from_numpy(value) for name, value in held.items()}
 
 
-def bare(net: nn.Module, held: dict[str, torch.Tensor], *, with_teacher: bool) -> None:
+class Bare:
     """The loop that everybody writes."""
-    optimizer = torch.optim.AdamW(net.parameters(), lr=TRAINING.learning_rate, fused=True)
-    for _ in range(EPOCHS):
-        epoch(net, held, optimizer, with_teacher)
 
+    def __init__(self, preset: str, held: dict[str, torch.Tensor], *, with_teacher: bool) -> None:
+        self.net = network(preset)
+        self.held = held
+        self.with_teacher = with_teacher
+        self.optimizer = torch.optim.AdamW(
+            self.net.parameters(), lr=TRAINING.learning_rate, fused=True
+        )
 
-def epoch(
-    net: nn.Module,
-    held: dict[str, torch.Tensor],
-    optimizer: torch.optim.Optimizer,
-    with_teacher: bool,
-) -> None:
-    net.train()
-    for batch in torch.randperm(ROWS).split(BATCH):
-        logits, labels = net(held["image"][batch]), held["labels"][batch]
+    def step(self, batch: torch.Tensor) -> None:
+        logits, labels = self.net(self.held["image"][batch]), self.held["labels"][batch]
         loss = functional.cross_entropy(logits, labels)
-        if with_teacher:
+        if self.with_teacher:
             shown = functional.log_softmax(logits / 4, dim=1)
-            said = functional.softmax(held["logits"][batch] / 4, dim=1)
+            said = functional.softmax(self.held["logits"][batch] / 4, dim=1)
             soft = 16 * functional.kl_div(shown, said, reduction="batchmean")
             loss = 0.9 * soft + 0.1 * loss
         loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), TRAINING.clip)
-        optimizer.step()
-        optimizer.zero_grad()
-    net.eval()
-    with torch.inference_mode():
-        net(held["image"][ROWS:])
+        nn.utils.clip_grad_norm_(self.net.parameters(), TRAINING.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def train(self) -> None:
+        for _ in range(EPOCHS):
+            self.net.train()
+            for batch in torch.randperm(ROWS).split(BATCH):
+                self.step(batch)
+            self.net.eval()
+            with torch.inference_mode():
+                self.net(self.held["image"][ROWS:])
 
 
 def seconds(run: Callable[[], object]) -> float:
@@ -108,49 +113,57 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def compare(preset: str, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each loop, round by round; the first round is not counted."""
-    found: dict[str, list[float]] = {"ours": [], "labels": [], "same": []}
-    with tempfile.TemporaryDirectory() as name:
-        taught, held = lesson(Path(name))
-        nets = {loop: network(preset) for loop in found}
-
-        def ours() -> None:
-            path = Path(name) / "checkpoint"
-            path.unlink(missing_ok=True)
-            train(nets["ours"], taught, TRAINING, key="bench", path=path)
-
-        loops = {
-            "ours": ours,
-            "labels": lambda: bare(nets["labels"], held, with_teacher=False),
-            "same": lambda: bare(nets["same"], held, with_teacher=True),
-        }
-        for _ in range(rounds + 1):
-            for loop, run in loops.items():
-                found[loop].append(seconds(run))
-    return {loop: times[1:] for loop, times in found.items()}
+def steps(preset: str, taught: Lesson, held: dict[str, torch.Tensor]) -> list[tuple[float, float]]:
+    """Seconds of our step from stored knowledge, and of a bare one on labels, in turn."""
+    ours, bare = Worker.of(network(preset), TRAINING), Bare(preset, held, with_teacher=False)
+    ours.network.train()
+    random, found = np.random.default_rng(0), []
+    for _ in range(STEPS + 10):
+        batch = np.sort(random.choice(ROWS, BATCH, replace=False))
+        rows = torch.from_numpy(batch)
+        mine = seconds(lambda batch=batch: ours.step(taught, batch))
+        found.append((mine, seconds(lambda rows=rows: bare.step(rows))))
+    return found[10:]
 
 
-def ratio(above: list[float], below: list[float]) -> str:
-    ratios = [a / b for a, b in zip(above, below, strict=True)]
-    return f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+def trainings(
+    preset: str, taught: Lesson, held: dict[str, torch.Tensor], rounds: int
+) -> list[tuple[float, float]]:
+    """Seconds of our whole loop, and of a bare one with the same loss, in turn."""
+    net, bare = network(preset), Bare(preset, held, with_teacher=True)
+
+    def ours() -> None:
+        with tempfile.TemporaryDirectory() as name:
+            train(net, taught, TRAINING, key="bench", path=Path(name) / "checkpoint")
+
+    found = [(seconds(ours), seconds(bare.train)) for _ in range(rounds + 1)]
+    return found[1:]
+
+
+def ratio(pairs: list[tuple[float, float]]) -> str:
+    ours, bare = zip(*pairs, strict=True)
+    medians = statistics.median(ours) / statistics.median(bare)
+    return f"{min(ours) / min(bare):.3f} ({medians:.3f})"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    steps = EPOCHS * ROWS // BATCH
-    print(f"{steps} steps of {BATCH} rows a round, {arguments.threads} threads, medians\n")
-    print("| student | bare step, ms | stored knowledge / labels alone | our loop / same loss |")
+    print(f"batch {BATCH}, {STEPS} steps and {arguments.rounds} trainings of {EPOCHS} epochs;")
+    print("ratios of the quickest (of the medians)\n")
+    print("| student | bare step, ms | step from knowledge / labels | training / same loss |")
     print("|---|---|---|---|")
     for preset in ("mlp-800-800", "cnn-small", "mlp-32"):
-        times = compare(preset, arguments.rounds)
-        step = 1000 * statistics.median(times["labels"]) / steps
-        knowledge = ratio(times["ours"], times["labels"])
-        print(f"| {preset} | {step:.2f} | {knowledge} | {ratio(times['ours'], times['same'])} |")
+        # Our loop holds small networks to one thread; the bare ones get the same.
+        torch.set_num_threads(1 if preset == "mlp-32" else arguments.threads)
+        with tempfile.TemporaryDirectory() as name:
+            taught, held = lesson(Path(name))
+            stepped = steps(preset, taught, held)
+            trained = trainings(preset, taught, held, arguments.rounds)
+        quickest = 1000 * min(bare for _, bare in stepped)
+        print(f"| {preset} | {quickest:.2f} | {ratio(stepped)} | {ratio(trained)} |", flush=True)
 
 
 if __name__ == "__main__":

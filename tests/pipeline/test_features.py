@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 
 from understudy.errors import RequestError
 from understudy.objectives import HardLabels, HiddenFeatures, SoftLabels, SparseLabels
-from understudy.pipeline import distill, plan
 from understudy.pipeline.distilling import Production
 from understudy.pipeline.features import Features, refuse_unrecorded
+from understudy.pipeline.running import distill, plan
 from understudy.recipe.schema import Ensembled, Knowledge, Recipe, Trained
 from understudy.store import open_store
 from understudy.training.settings import Training
@@ -24,7 +24,7 @@ HINT = 0.9 * SoftLabels() + 0.1 * HardLabels() + 1.0 * HiddenFeatures()
 PAIRS = {f"stages.{at}": f"stages.{at}" for at in (0, 2, 4)}
 NUMBERS = (16 + 32) * 16 + 64 * 4
 """Of cnn-medium on 8 x 8 pixels, with 4 x 4 places at most."""
-QUICK = Training(epochs=2, batch_size=32, checkpoint_seconds=0.0)
+QUICK = Training(epochs=2, batch_size=32, checkpoint_seconds=1e-6)
 
 
 @pytest.fixture
@@ -93,7 +93,11 @@ def test_without_hidden_features_nothing_is_looked_up(producing: Callable[..., P
     [
         (
             {"objective": HINT + HiddenFeatures({"stages.9": "stages.0"})},
-            "ImageNetwork has no module 'stages.9'; nearest are: 'stages.",
+            "the student has no module 'stages.9'; nearest are: 'stages.",
+        ),
+        (
+            {"objective": 1.0 * HiddenFeatures({"head.0": "stages.4"}, "attention_transfer")},
+            "hidden_features: attention_transfer of head.0 and stages.4, 128 and 64 x 2 x 2 a row",
         ),
         ({"objective": 1.0 * SparseLabels()}, "objective: sparse_labels reads 'top_ids', which is"),
         (
@@ -111,6 +115,16 @@ def test_what_cannot_be_read_is_refused_before_anything_is_trained(
     with pytest.raises(RequestError) as error:
         _ = hinting(**changes).features
     assert sentence in str(error.value)
+    assert not (own_cache / "teachers").exists()
+
+
+def test_a_plan_refuses_a_wrong_path_for_a_live_teacher_too(
+    cnns: Recipe, tmp_path: Path, own_cache: Path
+):
+    wrong = HINT + HiddenFeatures({"stages.0": "stage"})
+    asked = replace(cnns, objective=wrong, knowledge=Knowledge(mode="live"))
+    with pytest.raises(RequestError, match="the teacher has no module 'stage'"):
+        plan(asked, tmp_path / "run")
     assert not (own_cache / "teachers").exists()
 
 

@@ -28,7 +28,7 @@ from understudy.training.step import Lesson, answers_of
 
 PAIRS = {"stages.0": "stages.2", "stages.4": "stages.4"}
 HINT = 1.0 * SoftLabels(4.0) + 0.1 * HiddenFeatures(PAIRS)
-QUICK = Training(epochs=2, batch_size=64, patience=None, checkpoint_seconds=0.0)
+QUICK = Training(epochs=2, batch_size=64, patience=None, checkpoint_seconds=1e-6)
 
 
 class Killed(Exception):
@@ -151,7 +151,7 @@ def test_features_of_another_teacher_are_found_out(
     small_network: Callable[..., nn.Module],
 ):
     other = NetworkTeacher(small_network(8, "cnn-medium"))
-    with pytest.raises(RequestError, match="the stored (logits|tap/stages.[24]) are not what"):
+    with pytest.raises(RequestError, match=r"the stored (logits|tap/stages.[24]) are not what"):
         selfcheck(hidden(), student(), Tapped(other, tuple(PAIRS.values()), 2))
 
 
@@ -159,7 +159,7 @@ def test_shapes_that_do_not_fit_are_refused_before_the_first_step(
     hidden: Callable[..., Lesson], student: Callable[..., nn.Module]
 ):
     wrong = as_objective(HiddenFeatures({"head.0": "stages.4"}, "attention_transfer"))
-    with pytest.raises(RequestError, match="attention_transfer of head.0 and stages.4, 128 and"):
+    with pytest.raises(RequestError, match=r"attention_transfer of head.0 and stages.4, 128 and"):
         learner_of(student(), hidden(wrong), 0)
 
 

@@ -94,9 +94,11 @@ def test_auto_pairs_both_networks(student: nn.Module, teacher: nn.Module, pairs:
 def test_what_is_given_is_kept_once_both_paths_are_found():
     given = as_objective(HiddenFeatures({"stages.0": "layers.1"}))
     assert paired(given, cnn(), mlp(16), INPUTS) == given
-    with pytest.raises(RequestError, match="Mlp has no module 'layer.1'; nearest are: 'layers.1'"):
+    with pytest.raises(
+        RequestError, match=r"the teacher has no module 'layer.1'; nearest are: 'layers.1'"
+    ):
         paired(as_objective(HiddenFeatures({"stages.0": "layer.1"})), cnn(), mlp(16), INPUTS)
-    with pytest.raises(RequestError, match="Mlp has no module 'stages.0'"):
+    with pytest.raises(RequestError, match=r"the student has no module 'stages.0'"):
         paired(given, mlp(16), cnn(), INPUTS)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from understudy.objectives.labels import UNLABELLED, HardLabels, SoftLabels
 from understudy.objectives.probabilities import log_probabilities
@@ -37,6 +38,7 @@ def fused_loss(
         temperature,
         soft / rows,
         hard / labelled if labelled else 0.0,
+        labelled == rows,
     )
     return loss
 
@@ -66,24 +68,30 @@ class _LabelsLoss(torch.autograd.Function):
         temperature: float,
         soft: float,
         hard: float,
+        all_labelled: bool,
     ) -> Tensor:
         logits = student.detach().float()
         shown = log_probabilities(logits, temperature=temperature)
         said = log_probabilities(teacher.float(), temperature=temperature)
-        target = said.exp()
-        loss = soft * temperature**2 * torch.sum(target * (said - shown))
-        gradient = (shown.exp_() - target).mul_(soft * temperature)
+        kl = functional.kl_div(shown, said, reduction="sum", log_target=True)
+        loss = kl.mul_(soft * temperature**2)
+        gradient = shown.exp_().sub_(said.exp_()).mul_(soft * temperature)
         if hard:
             plain = log_probabilities(logits)
-            index = labels.clamp(min=0).unsqueeze(1)
-            scale = (labels != UNLABELLED).to(plain.dtype).mul_(hard).unsqueeze(1)
-            loss = loss - torch.sum(plain.gather(1, index) * scale)
-            gradient += plain.exp_() * scale
-            gradient.scatter_add_(1, index, -scale)
+            loss += hard * functional.nll_loss(
+                plain, labels, reduction="sum", ignore_index=UNLABELLED
+            )
+            slope = plain.exp_()
+            # Every row's own class; a row without a label is given class 0, and masked below.
+            index = labels.clamp(min=0) if not all_labelled else labels
+            slope.scatter_(1, index.unsqueeze(1), -1.0, reduce="add")
+            if not all_labelled:
+                slope *= (labels != UNLABELLED).unsqueeze(1)
+            gradient.add_(slope, alpha=hard)
         ctx.save_for_backward(gradient.to(student.dtype))
         return loss
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = ctx.saved_tensors
-        return gradient * upstream[0], None, None, None, None, None
+        return gradient * upstream[0], None, None, None, None, None, None

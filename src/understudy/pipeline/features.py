@@ -50,9 +50,10 @@ def refuse_unrecorded(objective: Objective) -> Objective:
 
 
 def features_of(objective: Objective, production: Production) -> Features:
-    """Settle 'auto' and look up every path, from the architectures alone: nothing is trained.
+    """Settle 'auto' and try every pair, with the architectures alone: nothing is trained.
 
-    Raises: RequestError where a path leads nowhere, or the teacher is not one network.
+    Raises: RequestError where a path leads nowhere, features cannot be compared, or the teacher is
+    not one network.
     """
     from understudy.objectives.adapters import TAP
 
@@ -61,7 +62,10 @@ def features_of(objective: Objective, production: Production) -> Features:
     import torch
 
     from understudy.teachers.teaching import probe
+    from understudy.training.knowledge import Live
+    from understudy.training.learner import learner_of
     from understudy.training.pairing import paired
+    from understudy.training.step import Lesson
 
     prepared, task = production.prepared, production.task
     given = prepared.inputs(prepared.splits["train"][:2], task.inputs)
@@ -72,7 +76,9 @@ def features_of(objective: Objective, production: Production) -> Features:
     names = sorted(name for name in settled.reads if name.startswith(TAP))
     paths = tuple(name.removeprefix(TAP) for name in names)
     features = Features(settled, paths, production.recipe.knowledge.pool)
-    said = probe(features.tapped(teacher), prepared, task.inputs)
+    tapped = features.tapped(teacher)
+    learner_of(student, Lesson(prepared, task.inputs, Live(tapped), settled), seed=0)
+    said = probe(tapped, prepared, task.inputs)
     return replace(features, numbers_per_row=sum(prod(said[name].shape[1:]) for name in names))
 
 

@@ -69,9 +69,10 @@ def _knowledge(production: Production, apprentices: list[Candidate]) -> Step:
     from understudy.store import open_store, store_exists
 
     rows = len(production.prepared)
+    # Looks up every place that is read inside the networks, before a teacher is trained.
+    size = rows * production.bytes_per_row
     if production.asks_live:
         return Step("knowledge (live)", True, rows, 0, 0.0)
-    size = rows * production.bytes_per_row
     left = rows
     if not apprentices and store_exists(production.knowledge_root):
         store = open_store(production.knowledge_root)

@@ -42,7 +42,7 @@ def captured(network: nn.Module, paths: Sequence[str]) -> Iterator[dict[str, Ten
         yield found
 
 
-def module_at(network: nn.Module, path: str) -> nn.Module:
+def module_at(network: nn.Module, path: str, whose: str = "the network") -> nn.Module:
     """The module at a path, which may leave out the `body.` that is around ours.
 
     Raises: RequestError with the nearest paths.
@@ -53,9 +53,7 @@ def module_at(network: nn.Module, path: str) -> nn.Module:
         known = [name.removeprefix(BODY) for name in modules if name]
         near = difflib.get_close_matches(path, known, n=3, cutoff=0.3) or known[:3]
         told = ", ".join(f"'{name}'" for name in near)
-        raise RequestError(
-            f"hidden_features: {type(network).__name__} has no module '{path}'; nearest are: {told}"
-        )
+        raise RequestError(f"hidden_features: {whose} has no module '{path}'; nearest are: {told}")
     return found
 
 
@@ -87,7 +85,7 @@ class Tapped:
         self, teacher: NetworkTeacher, paths: Sequence[str], pool: int | None = None
     ) -> None:
         for path in paths:
-            module_at(teacher.network, path)
+            module_at(teacher.network, path, "the teacher")
         self.teacher = teacher
         self.paths = tuple(paths)
         self.pool = pool

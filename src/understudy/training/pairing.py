@@ -36,8 +36,8 @@ def paired(
             spread = zip(_spread(mine, count), _spread(theirs, count), strict=True)
             return replace(term, pairs=dict(spread))
         for pair in term.chosen:
-            module_at(student, pair.student)
-            module_at(teacher, pair.teacher)
+            module_at(student, pair.student, "the student")
+            module_at(teacher, pair.teacher, "the teacher")
         return term
 
     return Objective(tuple(replace(part, term=settle(part.term)) for part in objective.terms))

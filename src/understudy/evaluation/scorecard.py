@@ -181,10 +181,11 @@ def _model(name: str, scored: Scored, evidence: Evidence) -> dict[str, Any]:
 
 def _speed(speed: Speed | None, price_per_hour: float) -> dict[str, Any]:
     if speed is None:
-        keys = ("throughput_per_s", "best_batch", "threads", "cost_per_million")
-        return {"latency_ms": {"p50": None, "p95": None, "calls": None}, **dict.fromkeys(keys)}
+        keys = ("timed_calls", "throughput_per_s", "best_batch", "threads", "cost_per_million")
+        return {"latency_ms": {"p50": None, "p95": None}, **dict.fromkeys(keys)}
     return {
-        "latency_ms": {"p50": speed.p50_ms, "p95": speed.p95_ms, "calls": speed.calls},
+        "latency_ms": {"p50": speed.p50_ms, "p95": speed.p95_ms},
+        "timed_calls": speed.calls,
         "throughput_per_s": speed.throughput_per_s,
         "best_batch": speed.best_batch,
         "threads": speed.threads,

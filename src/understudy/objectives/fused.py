@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from understudy.objectives.labels import UNLABELLED, HardLabels, SoftLabels
-from understudy.objectives.probabilities import log_probabilities
+from understudy.objectives.probabilities import LEAST
 from understudy.objectives.term import Answers, Objective, settled
 
 
@@ -70,20 +70,19 @@ class _LabelsLoss(torch.autograd.Function):
         hard: float,
         all_labelled: bool,
     ) -> Tensor:
-        logits = student.detach().float()
-        shown = log_probabilities(logits, temperature=temperature)
-        said = log_probabilities(teacher.float(), temperature=temperature)
-        kl = functional.kl_div(shown, said, reduction="sum", log_target=True)
-        loss = kl.mul_(soft * temperature**2)
+        # Minus infinity rules a class out; bounded, its probability is still exactly 0.
+        logits, other = (side.detach().float().clamp(min=LEAST) for side in (student, teacher))
+        shown, said = (torch.log_softmax(side / temperature, -1) for side in (logits, other))
+        loss = functional.kl_div(shown, said, reduction="sum", log_target=True)
+        loss.mul_(soft * temperature**2)
         gradient = shown.exp_().sub_(said.exp_()).mul_(soft * temperature)
         if hard:
-            plain = log_probabilities(logits)
-            loss += hard * functional.nll_loss(
-                plain, labels, reduction="sum", ignore_index=UNLABELLED
-            )
+            plain = torch.log_softmax(logits, -1)
+            nats = functional.nll_loss(plain, labels, reduction="sum", ignore_index=UNLABELLED)
+            loss.add_(nats, alpha=hard)
             slope = plain.exp_()
             # Every row's own class; a row without a label is given class 0, and masked below.
-            index = labels.clamp(min=0) if not all_labelled else labels
+            index = labels if all_labelled else labels.clamp(min=0)
             slope.scatter_(1, index.unsqueeze(1), -1.0, reduce="add")
             if not all_labelled:
                 slope *= (labels != UNLABELLED).unsqueeze(1)

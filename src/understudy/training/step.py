@@ -82,7 +82,8 @@ class Worker:
             truth = torch.from_numpy(known).to(device)
             loss = fused_loss(lesson.objective, shown, said, truth, **counts)
             # Data-parallel training averages over processes; the denominators here are global.
-            (loss * self.accelerator.num_processes).backward()
+            processes = self.accelerator.num_processes
+            (loss if processes == 1 else loss * processes).backward()
             total += loss.detach()
         if self.training.clip is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip)

@@ -1,9 +1,10 @@
 """Does distillation earn its keep? A recipe over five seeds, teacher, control and student each.
 
     python benchmarks/seeds.py digits
-    python benchmarks/seeds.py examples/mnist.yaml [--seeds 5] [--set training.epochs=5]
+    python benchmarks/seeds.py examples/mnist.yaml --one-teacher
 
-Every seed draws its own split (where the recipe has no test source), teacher, and students. Prints
+Every seed draws its own split (where the recipe has no test source), teacher, and students; with
+`--one-teacher` split and teacher stay, and only the students' seed changes. Prints
 test errors of each, and the recovered gap of the mean: (student - control) / (teacher - control).
 Goals: half of the gap on digits with a student 20 times smaller; on MNIST fewer errors than the
 control in every seed.
@@ -28,8 +29,10 @@ from understudy.recipe.schema import Recipe, Trained
 from understudy.teachers import NetworkTeacher
 
 
-def seeded(recipe: Recipe, seed: int) -> Recipe:
-    """The recipe with this seed wherever one is used."""
+def seeded(recipe: Recipe, seed: int, *, one_teacher: bool) -> Recipe:
+    """The recipe with this seed wherever one is used, or for its students alone."""
+    if one_teacher:
+        return replace(recipe, training=replace(recipe.training, seed=seed))
     assert isinstance(recipe.teacher, Trained)
     taught = replace(recipe.teacher.training, seed=seed)
     return replace(
@@ -64,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--one-teacher", action="store_true")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     recipe, root, _ = asked(arguments.recipe, arguments.set, None, None)
@@ -72,7 +76,8 @@ def main() -> None:
     print("| seed | teacher | control | student | test rows |\n|---|---|---|---|---|")
     for seed in range(arguments.seeds):
         with tempfile.TemporaryDirectory() as folder:
-            found, rows, smaller = errors(seeded(recipe, seed), Path(folder))
+            one = seeded(recipe, seed, one_teacher=arguments.one_teacher)
+            found, rows, smaller = errors(one, Path(folder))
         table.append([found[name] for name in ("teacher", "control", "student")])
         print(f"| {seed} | {' | '.join(map(str, table[-1]))} | {rows} |", flush=True)
     teacher, control, student = np.mean(table, axis=0)

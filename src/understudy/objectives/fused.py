@@ -73,9 +73,10 @@ class _LabelsLoss(torch.autograd.Function):
         # Minus infinity rules a class out; bounded, its probability is still exactly 0.
         logits, other = (side.detach().float().clamp(min=LEAST) for side in (student, teacher))
         shown, said = (torch.log_softmax(side / temperature, -1) for side in (logits, other))
-        loss = functional.kl_div(shown, said, reduction="sum", log_target=True)
-        loss.mul_(soft * temperature**2)
-        gradient = shown.exp_().sub_(said.exp_()).mul_(soft * temperature)
+        apart = said - shown
+        target = said.exp_()
+        loss = torch.dot(target.flatten(), apart.flatten()).mul_(soft * temperature**2)
+        gradient = shown.exp_().sub_(target).mul_(soft * temperature)
         if hard:
             plain = torch.log_softmax(logits, -1)
             nats = functional.nll_loss(plain, labels, reduction="sum", ignore_index=UNLABELLED)
@@ -83,7 +84,7 @@ class _LabelsLoss(torch.autograd.Function):
             slope = plain.exp_()
             # Every row's own class; a row without a label is given class 0, and masked below.
             index = labels if all_labelled else labels.clamp(min=0)
-            slope.scatter_(1, index.unsqueeze(1), -1.0, reduce="add")
+            slope.scatter_add_(1, index.unsqueeze(1), slope.new_full((len(slope), 1), -1.0))
             if not all_labelled:
                 slope *= (labels != UNLABELLED).unsqueeze(1)
             gradient.add_(slope, alpha=hard)

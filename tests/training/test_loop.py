@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from understudy.errors import RequestError
-from understudy.objectives import HardLabels, as_objective
+from understudy.objectives import Correlations, HardLabels, as_objective
 from understudy.store import Store
 from understudy.tasks import Prepared
 from understudy.training import loop
@@ -397,3 +397,13 @@ def test_two_processes_learn_what_one_does(
             torch.testing.assert_close(found[name], value, rtol=0, atol=1e-5)
         for name, value in slopes.items():
             torch.testing.assert_close(found[f"slope.{name}"], value, rtol=1e-3, atol=1e-4)
+
+
+def test_micro_batches_are_refused_where_rows_are_related(
+    prepared: Prepared, small_network: Callable[..., nn.Module], tmp_path: Path
+):
+    lesson = Lesson(prepared, ("image",), Nothing(), as_objective(Correlations()))
+    with pytest.raises(RequestError, match="accumulate is 2, but correlations relates the rows"):
+        train(
+            small_network(), lesson, Training(accumulate=2), key="k", path=tmp_path / "checkpoint"
+        )

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from understudy.errors import RequestError
+from understudy.objectives import is_joint, recipe_name
 from understudy.training import checkpoint
 from understudy.training.checkpoint import Progress
 from understudy.training.learner import learner_of
@@ -47,8 +48,9 @@ def train(
 
     The order of rows follows from seed and epoch alone, so that a run which was killed and
     continued ends with the same weights, bit for bit on the same processor.
-    Raises: RequestError where the loss is no longer finite.
+    Raises: RequestError where the loss is no longer finite, or would depend on micro-batches.
     """
+    _refuse_cut_batches(lesson, training)
     rows = lesson.rows()
     first = lesson.prepared.inputs(rows[: training.batch_size], lesson.inputs)
     with fitting(network, tensors(first, "cpu")):
@@ -176,6 +178,16 @@ def _close_epoch(
         best=best,
         finished=impatient or len(curve) >= training.epochs,
     )
+
+
+def _refuse_cut_batches(lesson: Lesson, training: Training) -> None:
+    joint = [part.term for part in lesson.objective.terms if is_joint(part.term)]
+    if joint and training.accumulate > 1:
+        name = recipe_name(type(joint[0]))
+        raise RequestError(
+            f"training.accumulate is {training.accumulate}, but {name} relates the rows of a batch "
+            "to each other, and micro-batches would change it; set training.accumulate to 1"
+        )
 
 
 def _refuse_infinite(figures: Mapping[str, float], epoch: int) -> None:

@@ -153,32 +153,57 @@ def test_an_unknown_model_is_refused():
         judge([], CARD, ["onx"])
 
 
-def test_the_places_are_those_of_a_real_scorecard():
-    """Every known metric has a value where a scorecard holds all there is."""
+def _cards():
+    """A scorecard of each kind that holds all there is: of classes, of a search, of pairs."""
     import numpy as np
 
+    from understudy.evaluation import embeddings, scorecard
+    from understudy.evaluation.gold import Pairs, Search
     from understudy.evaluation.predictor import answers_from
-    from understudy.evaluation.scorecard import Evidence, Facts, build
+    from understudy.evaluation.retrieval import Judgements
+    from understudy.evaluation.scorecard import Facts
     from understudy.evaluation.speed import Speed
 
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 2, 300)
     names = {"teacher": 4.0, "control": 0.5, "student": 2.0}
+    measured = {
+        "facts": dict.fromkeys(names, Facts(10, 40)),
+        "speeds": dict.fromkeys(names, Speed(1.0, 2.0, 3.0, 8, 1, 5)),
+        "memories": dict.fromkeys(names, 1.0),
+        "resamples": 50,
+    }
     answers = {
         name: answers_from(np.eye(2)[labels] * sure + generator.normal(size=(300, 2)))
         for name, sure in names.items()
     }
-    card = build(
-        Evidence(
-            "image-classification",
-            ("no", "yes"),
-            labels,
-            answers,
-            facts=dict.fromkeys(names, Facts(10, 40)),
-            speeds=dict.fromkeys(names, Speed(1.0, 2.0, 3.0, 8, 1, 5)),
-            memories=dict.fromkeys(names, 1.0),
-            resamples=50,
-        )
+    evidence = scorecard.Evidence(
+        "image-classification", ("no", "yes"), labels, answers, **measured
     )
-    rules = [parse(f"{metric} > -1e9") for metric in PLACES]
-    assert all(result.passed for result in judge(rules, card, ["student"]))
+    yield scorecard.build(evidence)
+    meaning = generator.normal(size=(300, 8))
+    vectors = {
+        name: (sure * meaning + generator.normal(size=meaning.shape)).astype(np.float32)
+        for name, sure in names.items()
+    }
+    first, second = np.arange(150), np.arange(150, 300)
+    gold = (meaning[first] * meaning[second]).sum(axis=1)
+    judgements = Judgements(first, first, np.ones(150))
+    for test in (Search(first, second, judgements), Pairs(first, second, gold)):
+        yield embeddings.build(
+            embeddings.EmbeddingEvidence("text-embedding", test, vectors, **measured)
+        )
+
+
+def test_the_places_are_those_of_a_real_scorecard():
+    """Every known metric has a value in a scorecard that holds all there is."""
+    cards = list(_cards())
+    cards[0]["models"]["student"]["out_of_scope"] = {"auroc": {"value": 0.9}}
+    missing = [
+        metric
+        for metric in PLACES
+        if not any(
+            judge([parse(f"{metric} > -1e9")], card, ["student"])[0].passed for card in cards
+        )
+    ]
+    assert missing == []

@@ -33,7 +33,7 @@ class Model:
     predictor: Predictor
 
     def predict(self, given: Any) -> list[Answer]:
-        """One answer for each input: a file or PIL image or several, or an array of images.
+        """One answer for each input: an image file, PIL image or text, several, or an array.
 
         Raises: RequestError where an input cannot be read.
         """
@@ -46,10 +46,26 @@ class Model:
     def answers(self, given: Any) -> Answers:
         """The same as arrays: class numbers [N], confidence [N], log-probabilities [N, C]."""
         from understudy.evaluation.predictor import ask
+
+        if not self.classes:
+            raise RequestError("this model gives vectors and no classes; call embed instead")
+        return ask(self.predictor, self._rows(given), classes=len(self.classes))
+
+    def embed(self, given: Any) -> Any:
+        """The vector of one text or of each of several: float32 [N, D].
+
+        Raises: RequestError where the model tells classes apart instead, or an input is no text.
+        """
+        from understudy.evaluation.predictor import vectors_of
+
+        if self.classes:
+            raise RequestError("this model tells classes apart; call predict instead")
+        return vectors_of(self.predictor, self._rows(given))
+
+    def _rows(self, given: Any) -> dict[str, Any]:
         from understudy.tasks import task_named
 
-        inputs = task_named(self.task).rows_of(self.form, given)
-        return ask(self.predictor, inputs, classes=len(self.classes))
+        return task_named(self.task).rows_of(self.form, given)
 
 
 def load(folder: str | Path, *, module: nn.Module | None = None, allow_code: bool = False) -> Model:
@@ -59,7 +75,8 @@ def load(folder: str | Path, *, module: nn.Module | None = None, allow_code: boo
     Raises: RequestError where the folder holds no model of ours.
     """
     path = Path(folder)
-    for place in (path, path / "export" / "onnx", path / "student"):
+    exports = sorted((path / "export").glob("onnx*"))
+    for place in (path, *exports, path / "student"):
         if (place / "model.onnx").is_file() and module is None:
             return _artefact(place)
         if (place / "understudy.json").is_file():
@@ -73,8 +90,8 @@ def _artefact(folder: Path) -> Model:
     path = folder / "labels.json"
     try:
         facts = json.loads(path.read_text())
-        form = {"shape": facts["shape"], "dtype": facts["dtype"]}
         task, classes = facts["task"], tuple(facts["classes"])
+        form = facts["form"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RequestError(
             f"{path}, which names the classes of the model beside it, cannot be read: {error}"
@@ -84,10 +101,13 @@ def _artefact(folder: Path) -> Model:
 
 def _network(folder: Path, module: nn.Module | None, allow_code: bool) -> Model:
     from understudy.evaluation.networks import TeacherPredictor
-    from understudy.tasks.folders import load_network, read_facts
+    from understudy.tasks import task_named
+    from understudy.tasks.folders import load_network, load_reading, read_facts
     from understudy.teachers import NetworkTeacher
 
     facts = read_facts(folder)
     network = load_network(folder, module=module, allow_code=allow_code)
-    predictor = TeacherPredictor(folder.name, NetworkTeacher(network))
+    gives = task_named(facts.task).gives
+    teacher = NetworkTeacher(network, reading=load_reading(folder), gives=gives)
+    predictor = TeacherPredictor(folder.name, teacher, gives)
     return Model(facts.task, facts.classes, dict(facts.form), predictor)

@@ -35,6 +35,23 @@ def test_a_good_student_is_praised_with_numbers(evidence):
     assert advice == []
 
 
+def test_vectors_that_can_drop_in_are_said_to():
+    quality = {"ndcg_at_10": {"value": 0.6, "low": 0.5, "high": 0.7}}
+    gap = {"value": None, "reason": "no control was trained"}
+    student = {"quality_retained": 0.9, "recovered_gap": gap, "size_ratio": 4.0}
+    card = {
+        "metric": "ndcg_at_10",
+        "models": {name: {"quality": quality, "bytes": 4} for name in ("teacher", "student")},
+        "comparison": {"student": {**student, "drop_in_overlap": 0.854}},
+        "requirements": [],
+    }
+    _, why, _ = conclusion(card)
+    assert "the student keeps 90.0% of the teacher's nDCG@10; in an index that the teacher" in why
+    assert "it finds 85% of the teacher's ten nearest; the recovered gap" in why
+    card["comparison"] = {"student": {**student, "drop_in_overlap": None}}
+    assert "index" not in conclusion(card)[1]
+
+
 def test_only_requirements_decide_the_state(evidence):
     poor = {**GOOD, "student": (0.5, BIG)}
     assert _conclude(evidence, poor, [_result(True)])[0] == "ship"

@@ -21,6 +21,8 @@ def _said(term: Term, teacher: torch.Tensor, kept: int = 4) -> Mapping[str, torc
     draws = torch.multinomial(said.exp(), 50, replacement=True, generator=generator)
     columns = {
         "logits": teacher,
+        "embedding": teacher,
+        "scores": teacher,
         "top_ids": top.indices.int(),
         "top_log_probabilities": top.values.to(teacher.dtype),
         "sampled_ids": draws.int(),

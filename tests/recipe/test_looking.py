@@ -10,9 +10,12 @@ from PIL import Image
 
 from understudy.data.settings import Data
 from understudy.errors import RequestError
+from understudy.objectives import HardLabels, SoftLabels
 from understudy.recipe.looking import propose
 from understudy.recipe.reading import read_text
-from understudy.recipe.schema import Recipe
+from understudy.recipe.schema import Recipe, Trained
+from understudy.recipe.students import Cut, FromTeacher, Preset
+from understudy.training.settings import Training
 
 DATA = Path(os.environ.get("UNDERSTUDY_DATA", Path(__file__).parents[2] / "../shared/data"))
 
@@ -101,10 +104,98 @@ def test_a_teacher_is_looked_at_as_well(tmp_path: Path):
     assert "# a ViTForImageClassification, 3 classes" in text
 
 
-def test_rows_without_images_are_refused(tmp_path: Path):
-    (tmp_path / "a.csv").write_text("text,intent\nhello there,greet\nbye,leave\n")
-    with pytest.raises(RequestError, match=r"so it is for text-classification; that task is not"):
+def mail(path: Path, rows: int = 8, header: str = "message,label,channel,id") -> Path:
+    """Texts of two classes, and two columns more; the last row has no label."""
+    kinds = ["ham", "spam"] * (rows // 2)
+    lines = [f"good day number {n},{kind},{'wx'[n % 2]},{n}" for n, kind in enumerate(kinds)]
+    path.write_text("\n".join([header, *lines, "who knows,,w,99"]) + "\n")
+    return path
+
+
+def test_a_table_of_texts(tmp_path: Path):
+    text, recipe = look(mail(tmp_path / "mail.csv", 30))
+    assert recipe.data == Data(
+        str(tmp_path / "mail.csv"), columns={"text": "message", "label": "label"}
+    )
+    assert recipe.task == "text-classification"
+    assert recipe.teacher == Trained("cnn", training=Training(epochs=20, batch_size=64))
+    assert recipe.student == "static"
+    assert recipe.objective == 0.9 * SoftLabels(2.0) + 0.1 * HardLabels()
+    assert recipe.training == Training(epochs=60, batch_size=64)
+    for line in (
+        "# Seen: 31 rows; a text has 4 words (median), the longest 4.",
+        "# 2 classes, 15 rows each: ham, spam.",
+        "# 1 rows have no label; the teacher labels them.",
+        "# Columns not used: channel, id.",
+        "  # slices: [channel]  # few values: quality by each of them",
+    ):
+        assert line in text.splitlines()
+
+
+def test_texts_with_other_files_beside_them(tmp_path: Path):
+    mail(tmp_path / "train.csv")
+    mail(tmp_path / "test.csv")
+    mail(tmp_path / "dev.csv", header="text,label,channel,id")
+    (tmp_path / "logs.jsonl").write_text('{"message": "hello"}\n')
+    (tmp_path / "oos.csv").write_text("message\nhow are you\n")
+    text, recipe = look(tmp_path)
+    data = recipe.data
+    assert (data.train, data.test) == (str(tmp_path / "train.csv"), str(tmp_path / "test.csv"))
+    assert data.unlabelled == str(tmp_path / "logs.jsonl")
+    assert data.out_of_scope == str(tmp_path / "oos.csv")
+    assert data.validation is None
+    assert "dev.csv has no column message: split off train" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "teacher"),
+    [("BertForSequenceClassification", "given"), ("BertModel", "trained")],
+)
+def test_a_teacher_of_texts_is_looked_at_as_well(tmp_path: Path, kind: str, teacher: str):
+    from understudy.students.tokens import trained_tokens
+
+    model = tmp_path / "model"
+    model.mkdir()
+    trained_tokens(["good day to all of you"], 64, 96).save(model)
+    config = {
+        "architectures": [kind],
+        "id2label": {"0": "spam", "1": "ham"},
+        "num_hidden_layers": 4,
+        "vocab_size": 64,
+        "max_position_embeddings": 96,
+    }
+    (model / "config.json").write_text(json.dumps(config))
+    text, recipe = look(mail(tmp_path / "mail.csv"), str(model))
+    assert recipe.data.most_tokens == 96
+    assert "# student: {from_teacher: {layers: [0, 1, 3]}}" in text
+    if teacher == "given":
+        assert recipe.teacher == str(model)
+        assert recipe.data.classes == ("spam", "ham")
+    else:
+        training = Training(epochs=10, batch_size=64, learning_rate=5e-5)
+        assert recipe.teacher == Trained(str(model), training=training)
+        assert "teacher:  # a BertModel, an encoder without classes, which is trained" in text
+
+
+def test_students_that_are_named_in_comments_can_be_taken(tmp_path: Path):
+    text = propose(str(mail(tmp_path / "mail.csv")))
+    named = [line.removeprefix("# ") for line in text.splitlines() if "# student: " in line]
+    taken = [read_text(text.replace("student: static", line, 1)).student for line in named]
+    assert taken == [Preset("static", vocabulary="used"), "mini", FromTeacher(Cut((0, 2, 5)))]
+
+
+def test_rows_of_other_tasks_are_refused(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("age,job\n30,nurse\n40,pilot\n")
+    with pytest.raises(RequestError, match=r"for tabular-classification; that task is not there"):
         propose(str(tmp_path / "a.csv"))
+
+
+@pytest.mark.skipif(not (DATA / "sms_spam").is_dir(), reason=f"no SMS spam in {DATA}")
+def test_sms_spam():
+    text, recipe = look(DATA / "sms_spam" / "spam.csv")
+    assert recipe.data.columns == {"text": "message", "label": "label"}
+    assert "# Seen: 5,573 rows; a text has 12 words (median), the longest 171." in text
+    assert recipe.training.epochs == 40
 
 
 @pytest.mark.skipif(not (DATA / "mnist").is_dir(), reason=f"no MNIST in {DATA}")

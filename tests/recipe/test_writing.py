@@ -23,6 +23,7 @@ from understudy.objectives import (
     SoftLabels,
     Weighted,
 )
+from understudy.objectives.embeddings import EmbeddingCosine, Matryoshka, SimilarityKl
 from understudy.objectives.term import Composable
 from understudy.recipe.reading import read_recipe, recipe_from
 from understudy.recipe.schema import Ensembled, Evaluation, Given, Knowledge, Recipe, Trained
@@ -110,9 +111,16 @@ CORRECTED = of_class(
     Corrected,
     term=st.builds(SoftLabels, st.floats(0.1, 9)) | st.builds(ReverseKl, st.floats(0.1, 9)),
 )
+MATRYOSHKA = st.builds(
+    Matryoshka,
+    of_class(EmbeddingCosine) | of_class(SimilarityKl),
+    st.sets(st.integers(1, 4096), min_size=2, max_size=2).map(lambda some: tuple(sorted(some))),
+    st.just(()) | st.tuples(POSITIVE, POSITIVE),
+)
+WRAPPERS = {Corrected: CORRECTED, Matryoshka: MATRYOSHKA}
 TERMS = st.one_of(
     [
-        st.builds(Weighted, CORRECTED if kind is Corrected else of_class(kind), WEIGHTS)
+        st.builds(Weighted, WRAPPERS[kind] if kind in WRAPPERS else of_class(kind), WEIGHTS)
         for kind in OBJECTIVES
     ]
 )

@@ -206,6 +206,108 @@ def _examples():
         yield Example(kind, row, label, said, picture)
 
 
+def _vectors(noises):
+    """Vectors of texts that mean something, blurred by each model; all but the teacher from it."""
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    documents = generator.normal(size=(120, 16))
+    asked = documents[:40] + 0.9 * generator.normal(size=(40, 16))
+    teacher = np.vstack([asked, documents]) + 0.4 * generator.normal(size=(160, 16))
+    return {
+        name: (teacher + noise * generator.normal(size=teacher.shape)).astype(np.float32)
+        for name, noise in noises.items()
+    }
+
+
+def _embedding_card(test, **rest):
+    from understudy.evaluation import embeddings
+    from understudy.evaluation.scorecard import Facts, conclude
+    from understudy.evaluation.speed import Speed
+
+    sizes = {"teacher": (22_713_216, 90.9e6), "student": (3_906_000, 15.6e6), "onnx": (None, 4.1e6)}
+    speeds = {"teacher": 8.4, "student": 0.11, "onnx": 0.14}
+    vectors = _vectors({"teacher": 0.0, "student": 0.8, "onnx": 0.9})
+    evidence = embeddings.EmbeddingEvidence(
+        task="text-embedding",
+        test=test,
+        vectors=vectors,
+        facts={name: Facts(numbers, int(size)) for name, (numbers, size) in sizes.items()},
+        speeds={
+            name: Speed(p50, 1.2 * p50, 1400 / p50, 128, 1, 200) for name, p50 in speeds.items()
+        },
+        data={"rows": 809, "test_rows": 40},
+        resamples=100,
+        **rest,
+    )
+    return conclude(embeddings.build(evidence), [])
+
+
+def _embedding_material(title, card, examples):
+    recipe = "task: text-embedding\n"
+    usage = "print('hello')\n"
+    return Material(title, card, {}, {}, {}, examples, usage, recipe, {"understudy": "0.1.0"})
+
+
+CLAIM = "0-dimensional biomaterials show inductive properties."
+FOUND = "New opportunities: the use of nanotechnologies to manipulate and track stem cells. "
+OTHER = "Microstructural development of human newborn cerebral white matter."
+SEARCH_EXAMPLES = (
+    Example(
+        "lost query",
+        3,
+        FOUND * 5,
+        {"teacher": (FOUND, None), "student": (OTHER, None)},
+        text=CLAIM,
+        right={"teacher": True, "student": False},
+    ),
+    Example(
+        "won query",
+        8,
+        OTHER,
+        {"teacher": ("not among ten", None), "student": (OTHER, None)},
+        text="Cerebral white matter & <its> development",
+        right={"teacher": False, "student": True},
+    ),
+    *(
+        Example("worst match", row, "", {"student": (f"cosine {cosine}", None)}, text=said)
+        for row, cosine, said in ((19, 0.31, CLAIM), (7, 0.35, OTHER), (11, 0.36, FOUND * 9))
+    ),
+)
+
+
+@pytest.fixture(scope="session")
+def search_material():
+    """The report of a search: vectors, a rival that has rankings only, and no control."""
+    import numpy as np
+
+    from understudy.evaluation.gold import Search
+    from understudy.evaluation.retrieval import Judgements, nearest
+
+    queries = np.arange(40)
+    test = Search(queries, 40 + np.arange(120), Judgements(queries, queries, np.ones(40)))
+    rough = _vectors({"rival": 1.6})["rival"][:, :9]
+    rankings = {"rival-bm25": nearest(rough[:40], rough[40:], 100)}
+    card = _embedding_card(test, rankings=rankings)
+    return _embedding_material("scifact", card, SEARCH_EXAMPLES)
+
+
+@pytest.fixture(scope="session")
+def pairs_material():
+    """The report of scored pairs."""
+    import numpy as np
+
+    from understudy.evaluation.gold import Pairs
+    from understudy.evaluation.retrieval import cosine
+
+    generator = np.random.default_rng(2)
+    first, second = np.arange(160), generator.permutation(160)
+    meant = _vectors({"gold": 0.2})["gold"]
+    gold = cosine(meant[first], meant[second]) + 0.1 * generator.normal(size=160)
+    card = _embedding_card(Pairs(first, second, gold))
+    return _embedding_material("stsb", card, SEARCH_EXAMPLES[2:])
+
+
 USAGE = """\
 import numpy as np
 import onnxruntime

@@ -31,6 +31,24 @@ def test_the_card_states_quality_limits_and_how_it_was_made():
     assert "It breaks 2.00% of the answers" in card
 
 
+def test_the_card_of_a_search_speaks_of_vectors_not_of_classes(search_material):
+    card = model_card("scifact", search_material.scorecard, ())
+    assert "pipeline_tag: sentence-similarity" in card
+    assert "it gives each text a vector" in card
+    assert "On 40 test queries, on which it was not trained:" in card
+    assert "| model | nDCG@10 | 95% interval | shares the teacher's ten nearest |" in card
+    assert "In an index that its teacher made it finds" in card
+    assert "of the queries its teacher finds something relevant" in card
+    for word in ("calibration", "Brier", "classes", "The control is", "None"):
+        assert word not in card
+
+
+def test_the_card_of_pairs_has_no_flips(pairs_material):
+    card = model_card("stsb", pairs_material.scorecard, ())
+    assert "| model | Spearman correlation |" in card
+    assert "of the queries" not in card
+
+
 def test_nothing_from_the_data_becomes_markup():
     card = model_card("d", SCORECARD, ("<script>", "a\n# heading", "b|c"))
     assert "\\<script\\>, a \\# heading, b\\|c" in card

@@ -226,6 +226,38 @@ def hash_of(text):
     return sum(map(ord, text))
 
 
+@pytest.mark.parametrize("kind", ["search_material", "pairs_material"])
+def test_a_report_of_vectors_speaks_of_no_classes(request, kind):
+    found = request.getfixturevalue(kind)
+    page = render(found)
+    shown = " ".join("".join(Reader(page).text).split())
+    for word in ("calibration", "Confusion", "ECE", "Brier", "Label", "confidence", "None", "nan"):
+        assert not re.search(rf"\b{word}\b", shown), word
+    assert "Worst matches 3 shown" in shown
+    assert "cosine 0.31" in shown
+    assert "predictions.parquet and neighbours.parquet" in shown
+
+
+def test_texts_of_a_search_are_shown_and_never_run(search_material, png):
+    examples = [
+        replace(example, text=NASTY, label=NASTY, answers={"student": (NASTY, None)})
+        for example in search_material.examples
+    ]
+    page = render(replace(search_material, examples=examples))
+    assert "<script" not in page
+    assert page.count(ESCAPED) == 3 * len(examples)
+
+
+def test_no_field_of_a_search_is_needed(search_material):
+    card = search_material.scorecard
+    places = list(_paths(card))
+    for number, (name, change) in enumerate(CHANGES.items()):
+        for path in places[number * 2 :: 2 * EACH]:
+            page = render(replace(search_material, scorecard=_changed(card, path, change)))
+            shown = page[page.index("<body") :]
+            assert not re.search(r"\b(nan|None|inf)\b", shown), (name, path)
+
+
 def test_an_empty_run_is_still_a_report():
     reader = Reader(render(Material("empty", {}, {}, {}, {}, [], "", "", {})))
     assert "No verdict" in "".join(reader.text)

@@ -78,6 +78,19 @@ def test_a_share_differs_by_points_another_metric_by_itself():
     assert not Metric("ndcg@10").is_share
 
 
+def test_figures_of_vectors_have_three_places_and_names_of_their_own():
+    ndcg, recall = Metric("ndcg_at_10"), Metric("recall_at_10")
+    assert (ndcg.value(0.64512), ndcg.difference(0.0131), ndcg.change(-1e-5)) == (
+        *("0.645", "+0.013", "0.000"),
+    )
+    assert (recall.value(0.875), recall.difference(0.02)) == ("87.5%", "+2.0 points")
+    assert (ndcg.words, ndcg.heading) == ("nDCG@10", "nDCG@10")
+    assert (ACCURACY.heading, Metric("macro_f1").heading) == ("Accuracy", "Macro f1")
+    assert (ndcg.of_vectors, ACCURACY.of_vectors) == (True, False)
+    assert figures.named("drop_in_overlap", 0.85) == "85.0%"
+    assert figures.named("cosine_p5", 0.85) == "0.850"
+
+
 def test_ticks_have_as_many_places_as_their_step_needs():
     assert [ACCURACY.tick(value, 0.02) for value in (0.94, 0.96)] == ["94%", "96%"]
     assert ACCURACY.tick(0.965, 0.005) == "96.5%"

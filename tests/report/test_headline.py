@@ -66,6 +66,25 @@ def test_a_gap_that_is_not_defined_gives_its_reason(card):
     assert _figures(card)["Recovered gap"] == ("not defined", "there is no gap")
 
 
+def test_a_search_says_what_becomes_of_neighbours(search_material, pairs_material):
+    found = _figures(search_material.scorecard)
+    versus = search_material.scorecard["comparison"]["onnx"]
+    assert found["Neighbours kept"] == (
+        f"{versus['agreement']:.1%}",
+        f"of the teacher's ten nearest; {versus['drop_in_overlap']:.1%} in an index that the "
+        "teacher made",
+    )
+    assert "Recovered gap" not in found
+    assert found["Quality kept"][1].startswith("nDCG@10 0.")
+    assert _figures(pairs_material.scorecard)["Quality kept"][1].startswith("Spearman correlation")
+
+
+def test_neighbours_in_another_space_say_nothing_of_the_index(search_material):
+    versus = {"agreement": 0.5, "drop_in_overlap": None}
+    card = {**search_material.scorecard, "comparison": {"onnx": versus}}
+    assert _figures(card)["Neighbours kept"] == ("50.0%", "of the teacher's ten nearest")
+
+
 def test_larger_and_slower_are_said_as_such(card):
     card["comparison"]["onnx"] |= {"size_ratio": 0.5, "speedup": 0.1}
     found = _figures(card)

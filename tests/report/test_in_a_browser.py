@@ -71,6 +71,21 @@ def test_nothing_sticks_out_of_the_page(opened, width):
     assert min(sizes) > 200
 
 
+@pytest.mark.parametrize("width", [320, 1360])
+def test_texts_and_wide_tables_of_a_search_stay_inside(browser, search_material, tmp_path, width):
+    write(search_material, tmp_path / "search.html")
+    window = browser.new_context(viewport={"width": width, "height": 740})
+    page = window.new_page()
+    page.goto((tmp_path / "search.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    widths = page.evaluate(
+        "[...document.querySelectorAll('.gallery.texts li')].map(row => row.clientWidth)"
+    )
+    assert len(widths) == 5
+    assert min(widths) >= 230
+    window.close()
+
+
 def test_it_needs_no_script(opened):
     page = opened(java_script_enabled=False)
     assert page.get_by_role("heading", level=1).is_visible()

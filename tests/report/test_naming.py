@@ -1,6 +1,6 @@
 """Who is who among the models, and which of them the first figures are of."""
 
-from understudy.report.naming import headline_model, model_names, role
+from understudy.report.naming import headline_model, model_names, role, row_words
 
 
 def test_every_model_has_a_role():
@@ -24,3 +24,10 @@ def test_the_first_figures_are_of_what_was_judged_or_else_of_what_ships():
     assert headline_model({"models": models}) == "onnx"
     assert headline_model({"models": {"teacher": {}, "student": {}}}) == "student"
     assert headline_model({}) == "student"
+
+
+def test_a_test_is_of_rows_unless_the_scorecard_says_of_what():
+    cards = ({"row_is": "query"}, {"row_is": "pair"}, {}, {"row_is": None}, {"row_is": "odd"})
+    assert [row_words(card) for card in cards] == [
+        *("test queries", "test pairs", "test rows", "test rows", "test rows"),
+    ]

@@ -5,12 +5,26 @@ from understudy.report.page import SECTIONS, page_of
 
 
 def test_a_finished_run_fills_every_section(material):
-    assert page_of(material).contents == SECTIONS
+    expected = {name: title for name, title in SECTIONS.items() if name != "matches"}
+    assert page_of(material).contents == expected
 
 
 def test_sections_without_anything_to_say_are_left_out():
     page = page_of(Material("empty", {}, {}, {}, {}, [], " ", "", {}))
     assert list(page.contents) == ["requirements", "models", "teaching", "data", "making"]
+
+
+def test_a_search_has_no_sections_of_classes(search_material, pairs_material):
+    page = page_of(search_material)
+    assert list(page.contents) == [
+        *("requirements", "models", "teaching", "standings", "mistakes", "matches"),
+        *("data", "usage", "making"),
+    ]
+    assert page.contents["mistakes"] == "Which queries are lost"
+    assert (page.test_rows, page.row_words) == ("40", "test queries")
+    of_pairs = page_of(pairs_material)
+    assert "mistakes" not in of_pairs.contents
+    assert (of_pairs.test_rows, of_pairs.row_words) == ("160", "test pairs")
 
 
 def test_the_student_is_confused_first_and_classes_have_their_names(material):

@@ -1,6 +1,14 @@
 """The tables: a row for each model, figures under the right columns."""
 
-from understudy.report.tables import checks, cost_table, facts, quality_table, slice_tables
+from understudy.report.glossary import explained
+from understudy.report.tables import (
+    checks,
+    cost_table,
+    facts,
+    quality_table,
+    quality_words,
+    slice_tables,
+)
 
 
 def _cells(table, name):
@@ -43,6 +51,61 @@ def test_cost_of_a_model_stands_under_its_columns(card):
         "Memory": "2.6 MB",
         "Cost per million": "0.000017",
     }
+
+
+def test_the_figures_of_a_search_stand_under_their_columns(search_material):
+    card = search_material.scorecard
+    cells, row = _cells(quality_table(card), "student")
+    quality, versus = card["models"]["student"]["quality"], card["comparison"]["student"]
+    assert cells == {
+        "nDCG@10": f"{quality['ndcg_at_10']['value']:.3f}",
+        "MRR@10": f"{quality['mrr_at_10']['value']:.3f}",
+        "recall@10": f"{quality['recall_at_10']['value']:.1%}",
+        "recall@100": f"{quality['recall_at_100']['value']:.1%}",
+        "Kept": f"{versus['quality_retained']:.1%}",
+        "Neighbour overlap": f"{versus['agreement']:.1%}",
+        "Drop-in overlap": f"{versus['drop_in_overlap']:.1%}",
+        "Cosine": f"{versus['cosine']['mean']:.3f}",
+        "Harmful flips": f"{versus['harmful_flips']:.1%}",
+        "Helpful flips": f"{versus['helpful_flips']:.1%}",
+    }
+    assert row.cells[7].detail == f"p5 {versus['cosine']['p5']:.3f}"
+    assert row.cells[0].detail.startswith("0.")
+    rival, _ = _cells(quality_table(card), "rival-bm25")
+    assert (rival["Drop-in overlap"], rival["Cosine"]) == ("–", "–")
+
+
+def test_the_figures_of_pairs_have_no_flips(pairs_material):
+    columns = quality_table(pairs_material.scorecard).columns
+    assert columns == (
+        *("Model", "Spearman correlation", "To the teacher", "Kept", "Neighbour overlap"),
+        *("Drop-in overlap", "Cosine"),
+    )
+
+
+def test_only_words_that_are_written_are_explained(card, search_material, pairs_material):
+    of_classes = ("Agreement", "Harmful flip", "Helpful flip", "Inherited error")
+    assert quality_words(card) == (*of_classes, "KL", "ECE", "Brier")
+    of_search = quality_words(search_material.scorecard)
+    assert of_search[:4] == ("Right", "nDCG@10", "MRR@10", "Recall")
+    assert set(explained(*of_search)) == set(of_search)
+    assert "Right" not in quality_words(pairs_material.scorecard)
+
+
+def test_what_is_out_of_scope_is_told_where_it_was_measured(card):
+    assert "Out-of-scope AUROC" not in quality_table(card).columns
+    auroc = {"value": 0.949, "low": 0.94, "high": 0.957}
+    recall = {"value": 0.72, "low": 0.7, "high": 0.74}
+    card["models"]["student"]["out_of_scope"] = {
+        "auroc": auroc,
+        "thresholds": {"keeps_95": {"recall": recall}},
+    }
+    cells, row = _cells(quality_table(card), "student")
+    assert cells["Out-of-scope AUROC"] == "0.949"
+    assert row.cells[-2].detail == "0.940 to 0.957"
+    assert cells["Out-of-scope recall"] == "72.0%"
+    assert _cells(quality_table(card), "teacher")[0]["Out-of-scope AUROC"] == "–"
+    assert quality_words(card)[-2:] == ("Out-of-scope AUROC", "Out-of-scope recall")
 
 
 def test_what_was_not_measured_is_a_dash(card):

@@ -9,7 +9,7 @@ from understudy.students import PRESETS, build, is_preset, read_blueprint
 SHAPE = (28, 28, 1)
 
 
-@pytest.mark.parametrize("name", [*PRESETS, "small", "medium", "large", "mlp-7-5"])
+@pytest.mark.parametrize("name", [*PRESETS["image"], "small", "medium", "large", "mlp-7-5"])
 def test_every_preset_answers_every_class_and_learns(name: str):
     network = build(read_blueprint(name, SHAPE, 10))
     logits = network(torch.randn(3, 1, 28, 28))

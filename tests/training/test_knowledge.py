@@ -23,12 +23,12 @@ def inputs(prepared: Prepared) -> dict[str, torch.Tensor]:
 
 
 def test_stored_and_live_answers_agree(
-    teacher: NetworkTeacher, store: Store, inputs: dict[str, torch.Tensor]
+    teacher: NetworkTeacher, prepared: Prepared, store: Store, inputs: dict[str, torch.Tensor]
 ):
     fresh = teacher.answer(inputs)["logits"]
     made: list[Callable[[], Knowledge]] = [
         lambda: Stored(store, frozenset({"logits"})),
-        lambda: Live(teacher),
+        lambda: Live(teacher, prepared),
     ]
     for make in made:
         said = make().of(ROWS, inputs)
@@ -50,9 +50,9 @@ def test_a_name_that_was_not_recorded_is_told(store: Store, inputs: dict[str, to
 
 
 def test_live_answers_may_take_part_in_a_gradient(
-    teacher: NetworkTeacher, inputs: dict[str, torch.Tensor]
+    teacher: NetworkTeacher, prepared: Prepared, inputs: dict[str, torch.Tensor]
 ):
-    said = Live(teacher).of(ROWS, inputs)["logits"]
+    said = Live(teacher, prepared).of(ROWS, inputs)["logits"]
     assert not said.requires_grad
     student = torch.zeros_like(said, requires_grad=True)
     (student * said).sum().backward()
@@ -63,6 +63,6 @@ def test_nothing_says_nothing(inputs: dict[str, torch.Tensor]):
     assert Nothing().of(ROWS, inputs) == {}
 
 
-def test_rows_can_be_announced(teacher: NetworkTeacher, store: Store):
-    for knowledge in (Nothing(), Live(teacher), Stored(store, frozenset({"logits"}))):
+def test_rows_can_be_announced(teacher: NetworkTeacher, prepared: Prepared, store: Store):
+    for knowledge in (Nothing(), Live(teacher, prepared), Stored(store, frozenset({"logits"}))):
         knowledge.announce(ROWS)

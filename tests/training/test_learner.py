@@ -172,7 +172,7 @@ def test_stored_and_live_features_teach_the_same(
     found = []
     for name, lesson in (
         ("stored", hidden()),
-        ("live", replace(hidden(), knowledge=Live(tapped))),
+        ("live", replace(hidden(), knowledge=Live(tapped, hidden().prepared))),
     ):
         outcome = train(student(), lesson, QUICK, key="k", path=tmp_path / name)
         found.append(outcome.curve[-1]["loss"])

@@ -175,7 +175,7 @@ def test_another_class_order_is_told_with_the_right_one(
     order: str,
 ):
     reordered = NetworkTeacher(Reordered(teacher.network, order))
-    knowledge: Knowledge = Live(reordered)
+    knowledge: Knowledge = Live(reordered, lesson().prepared)
     if not live:
         everything = {"image": torch.from_numpy(np.asarray(prepared.store.read("image", 0, 300)))}
         said = reordered.answer(everything)["logits"]
@@ -204,7 +204,7 @@ def test_a_weak_teacher_is_not_taken_for_a_reordered_one(
     lesson: Callable[..., Lesson], small_network: Callable[..., nn.Module]
 ):
     untrained = NetworkTeacher(small_network(3, "mlp-128"))
-    selfcheck(lesson(knowledge=Live(untrained)), small_network(), untrained)
+    selfcheck(lesson(knowledge=Live(untrained, lesson().prepared)), small_network(), untrained)
 
 
 def test_knowledge_of_another_teacher_is_told(

@@ -87,11 +87,11 @@ def _candidates(
         levels = (scaled + shift).astype(np.uint64)
         for band in range(BANDS):
             hashes = (levels[:, band::BANDS] * powers).sum(axis=1, dtype=np.uint64)
-            found.append(_equal_pairs(hashes, train, test))
+            found.append(equal_pairs(hashes, train, test))
     return np.unique(np.concatenate(found), axis=0)
 
 
-def _equal_pairs(hashes: NDArray[np.uint64], train: IntArray, test: IntArray) -> IntArray:
+def equal_pairs(hashes: NDArray[np.uint64], train: IntArray, test: IntArray) -> IntArray:
     """Pairs (test row, train row) of equal hash, at most `BUCKET` for each test row."""
     order = train[np.argsort(hashes[train], kind="stable")]
     first = np.searchsorted(hashes[order], hashes[test], side="left")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from understudy.data.augmenting import Augmentation
 from understudy.errors import RequestError
 
 Source = Any
@@ -22,6 +23,8 @@ class Data:
     validation: Source = None
     test: Source = None
     """Split off train, stratified, where missing."""
+    out_of_scope: Source = None
+    """Inputs of no class, which a model should be unsure of; they are scored, never learnt from."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """Which column is which, such as {image: file, label: kind}; inferred where missing."""
     classes: tuple[str, ...] | None = None
@@ -30,6 +33,10 @@ class Data:
     """Columns to report quality by."""
     image_size: tuple[int, int] | None = None
     """Height and width in pixels to bring every image to; their own where they agree."""
+    most_tokens: int = 128
+    """Tokens of a text that are read, at most."""
+    augment: Augmentation | None = None
+    """Copies of the texts to train on, changed a little, which the teacher answers too."""
     test_share: float = 0.2
     validation_share: float = 0.1
     split_seed: int = 0
@@ -45,6 +52,8 @@ class Data:
                 f"data.test_share and data.validation_share come to {split_off:g}; "
                 "they must leave rows to train on"
             )
+        if self.most_tokens < 4:
+            raise RequestError(f"data.most_tokens is {self.most_tokens}; it must be 4 or more")
         if self.image_size is not None and min(self.image_size) < 1:
             raise RequestError(
                 f"data.image_size is {list(self.image_size)}; height and width must be 1 or more"

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from understudy.data import arrays, bundled, folders, hub, memory, tables
+from understudy.data import arrays, beir, bundled, folders, hub, memory, tables
 from understudy.data.columns import choose_columns
 from understudy.data.rows import Rows
 from understudy.errors import RequestError, did_you_mean
@@ -59,6 +59,8 @@ def _read_named(source: str, root: Path | None) -> Rows:
 
 def _read_path(path: Path, origin: str, part: str | None) -> Rows:
     suffix = path.suffix.lower()
+    if beir.is_beir(path):
+        return beir.read(path, origin, part)
     if path.is_dir():
         return (hub.read_saved if hub.is_saved(path) else folders.read)(path, origin, part)
     if suffix in ARRAYS:
@@ -73,9 +75,7 @@ def _read_path(path: Path, origin: str, part: str | None) -> Rows:
         raise RequestError(
             f"{origin} is of an unknown kind '{suffix}'; known are {known}, and folders of images"
         )
-    if part is not None:
-        raise RequestError(f"{origin} has no parts, so '@{part}' names nothing in it")
-    return tables.read(path, origin)
+    return tables.read(path, origin, part)
 
 
 def _found(name: str, root: Path | None) -> Path | None:

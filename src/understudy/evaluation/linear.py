@@ -20,24 +20,36 @@ def train_linear(
     features: NDArray[np.float32], labels: NDArray[np.int64], classes: int, seed: int
 ) -> Mapping[str, NDArray[Any]]:
     """Multinomial logistic regression on standardised features. Shapes: [N, F], [N] -> arrays."""
-    import warnings
-
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale == 0] = 1.0
     model = LogisticRegression(C=1.0 / (PENALTY * len(labels)), max_iter=STEPS, random_state=seed)
+    lines = fitted(model, (features - mean) / scale, labels, classes)
+    return {"mean": mean, "scale": scale, **lines}
+
+
+def fitted(
+    model: Any, features: Any, labels: NDArray[np.int64], classes: int
+) -> dict[str, NDArray[np.float32]]:
+    """The lines of a linear classifier of scikit-learn, with every class at its number.
+
+    Shapes: features [N, F], dense or sparse, labels [N] -> weight [F, C] and bias [C].
+    """
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # stopped early on purpose
-        model.fit((features - mean) / scale, labels)
+        model.fit(features, labels)
     binary = len(model.classes_) == 2  # scikit-learn then keeps the second class's logit alone
     known = model.classes_[1:] if binary else model.classes_
     weight = np.zeros((features.shape[1], classes), dtype=np.float32)
     bias = np.full(classes, UNSEEN_LOGIT, dtype=np.float32)
     bias[model.classes_] = 0.0
     weight[:, known], bias[known] = model.coef_.T, model.intercept_
-    return {"mean": mean, "scale": scale, "weight": weight, "bias": bias}
+    return {"weight": weight, "bias": bias}
 
 
 def answer_linear(

@@ -21,11 +21,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from understudy.evaluation.predictor import Inputs, Predictor, rows_between
 
-RUNTIMES = ("numpy", "safetensors.numpy", "torch", "onnxruntime")
+RUNTIMES = (
+    "numpy",
+    "safetensors.numpy",
+    "torch",
+    "onnxruntime",
+    "scipy.sparse",
+    "sklearn.feature_extraction.text",
+    "tokenizers",
+)
 """What the helper imports before it forks, with the modules of the loaders."""
 TIMEOUT_SECONDS = 600.0
+TEXT = ".utf8"
+"""How the names of columns of texts end in the file of rows."""
 
 _log = logging.getLogger("understudy")
 
@@ -110,11 +122,31 @@ def _function(dotted: str) -> Callable[[Path], Predictor]:
     return found
 
 
+def storable(inputs: Inputs) -> dict[str, Any]:
+    """Rows as a safetensors file can hold them: texts as UTF-8, filled up with zeros."""
+    found: dict[str, Any] = {}
+    for column, values in inputs.items():
+        if values.dtype != object:
+            found[column] = values
+            continue
+        texts = np.array([str(text).encode() for text in values])
+        found[f"{column}{TEXT}"] = texts.view(np.uint8).reshape(len(texts), -1)
+    return found
+
+
+def _restored(column: str, values: Any) -> tuple[str, Any]:
+    """A column as it was before `storable`."""
+    if not column.endswith(TEXT):
+        return column, values.copy()
+    texts = [bytes(row).rstrip(b"\0").decode() for row in values]
+    return column.removesuffix(TEXT), np.array(texts, dtype=object)
+
+
 def _first_rows(path: Path, count: int) -> Inputs:
     from safetensors.numpy import load_file
 
     rows = rows_between(load_file(path), 0, count)
-    return {column: values.copy() for column, values in rows.items()}
+    return dict(_restored(column, values) for column, values in rows.items())
 
 
 def _in_a_fork(work: Callable[[], float]) -> dict[str, Any]:

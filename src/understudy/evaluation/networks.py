@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from understudy.evaluation.predictor import Inputs
 
 if TYPE_CHECKING:
@@ -14,30 +12,30 @@ if TYPE_CHECKING:
 
 
 class TeacherPredictor:
-    """A teacher, asked for the logits of raw rows; any network is one, through NetworkTeacher.
+    """A teacher, asked about raw rows; any network is one, through NetworkTeacher.
 
-    Shapes: columns of [B, ...] -> [B, C] float32.
+    Shapes: columns of [B, ...] -> logits [B, C], or embedding [B, D], float32.
     """
 
-    def __init__(self, name: str, teacher: Teacher) -> None:
+    def __init__(self, name: str, teacher: Teacher, gives: str = "logits") -> None:
         self.name = name
         self.teacher = teacher
+        self.gives = gives
 
     def predict(self, inputs: Inputs) -> Any:
-        """The logits of a batch of stored inputs."""
-        import torch
+        """The answers for a batch of raw rows."""
+        from understudy.teachers.teacher import as_tensors, reading_of
 
-        # torch wants arrays in plain order that may be written, and copies none that are.
-        given = {
-            column: torch.from_numpy(np.require(values, requirements=("C", "W")))
-            for column, values in inputs.items()
-        }
-        return self.teacher.answer(given)["logits"].numpy()
+        arrays = reading_of(self.teacher, tuple(inputs)).arrays(inputs)
+        return self.teacher.answer(as_tensors(arrays))[self.gives].numpy()
 
 
 def load(folder: Path) -> TeacherPredictor:
     """The network in a model folder, as a predictor."""
-    from understudy.tasks.folders import load_network
+    from understudy.tasks import task_named
+    from understudy.tasks.folders import load_network, load_reading, read_facts
     from understudy.teachers import NetworkTeacher
 
-    return TeacherPredictor(folder.name, NetworkTeacher(load_network(folder)))
+    gives = task_named(read_facts(folder).task).gives
+    teacher = NetworkTeacher(load_network(folder), reading=load_reading(folder), gives=gives)
+    return TeacherPredictor(folder.name, teacher, gives)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,6 @@ def write(
 ) -> None:
     """Write the file, whole or not at all. `rows` numbers the test rows in their source."""
     import pyarrow as pa
-    from pyarrow import parquet
 
     names = np.asarray(classes, dtype=object)
     diverging = divergences(answers)
@@ -73,7 +73,16 @@ def write(
         columns[f"{name}.confidence"] = pa.array(answers[name].confidence, pa.float32())
         if name in diverging:
             columns[f"{name}.kl"] = pa.array(diverging[name], pa.float32())
-    replace_atomically(path, lambda temporary: parquet.write_table(pa.table(columns), temporary))
+    write_columns(path, columns)
+
+
+def write_columns(path: Path, columns: Mapping[str, Any]) -> None:
+    """Write columns of N cells each as parquet, whole or not at all; not a number becomes null."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    arrays = {name: pa.array(column, from_pandas=True) for name, column in columns.items()}
+    replace_atomically(path, lambda temporary: parquet.write_table(pa.table(arrays), temporary))
 
 
 def read(path: Path) -> Predictions:

@@ -90,6 +90,26 @@ def ask(
     return answers_from(np.concatenate(tables))
 
 
+def vectors_of(predictor: Predictor, inputs: Inputs, batch: int = 256) -> NDArray[np.float32]:
+    """The vectors that a model gives all rows, asked in batches of texts of like length.
+
+    Shapes: columns of [N, ...] -> [N, D]. Raises RequestError where there is no row.
+    """
+    rows = rows_in(inputs)
+    if rows == 0:
+        raise RequestError(f"{predictor.name}: there is no row to answer")
+    lengths = [len(text) for text in inputs["text"]] if "text" in inputs else np.zeros(rows)
+    order = np.argsort(lengths, kind="stable")
+    parts = []
+    for first in range(0, rows, batch):
+        some = order[first : first + batch]
+        parts.append(predictor.predict({name: values[some] for name, values in inputs.items()}))
+    found = np.concatenate(parts)
+    vectors = np.empty_like(found)
+    vectors[order] = found
+    return np.asarray(vectors, dtype=np.float32)
+
+
 def _refuse_odd(
     name: str, table: NDArray[np.float32], first: int, last: int, width: int | None
 ) -> None:

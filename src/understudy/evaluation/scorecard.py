@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,34 @@ class Facts:
     parameters: int | None
     bytes: int | None
     """Of its weights as they are stored."""
+
+
+class Measurements(Protocol):
+    """What a scorecard of any task carries over as it was measured, by model name."""
+
+    @property
+    def task(self) -> str: ...
+
+    @property
+    def metric(self) -> str: ...
+
+    @property
+    def facts(self) -> Mapping[str, Facts]: ...
+
+    @property
+    def speeds(self) -> Mapping[str, Speed]: ...
+
+    @property
+    def memories(self) -> Mapping[str, float | None]: ...
+
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+
+    @property
+    def knowledge(self) -> Mapping[str, Any]: ...
+
+    @property
+    def price_per_hour(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -79,25 +107,44 @@ def build(evidence: Evidence) -> dict[str, Any]:
         name: {"kl": float(diverging[name].mean(dtype=np.float64)), **compare(name, scored)}
         for name in diverging
     }
-    classes = len(evidence.classes)
-    card = {
-        "schema": SCHEMA,
-        "task": evidence.task,
-        "metric": evidence.metric,
-        "direction": "higher",
-        "rows": len(evidence.labels),
-        "price_per_hour": evidence.price_per_hour,
-        "models": {name: _model(name, model, evidence) for name, model in scored.items()},
-        "comparison": comparison,
-        "slices": slices(
-            evidence.slices, evidence.answers, evidence.labels, classes, evidence.metric
-        ),
-        "slices_small_below": SMALL_BELOW,
-        "data": dict(evidence.data),
-        "knowledge": dict(evidence.knowledge),
-        "requirements": [],
-    }
-    built: dict[str, Any] = plain(card)
+    grouped = slices(
+        evidence.slices, evidence.answers, evidence.labels, len(evidence.classes), evidence.metric
+    )
+    return assembled(
+        evidence,
+        rows=len(evidence.labels),
+        models={name: _model(name, model, evidence) for name, model in scored.items()},
+        comparison=comparison,
+        slices=grouped,
+    )
+
+
+def assembled(
+    measured: Measurements,
+    *,
+    rows: int,
+    models: Mapping[str, Any],
+    comparison: Mapping[str, Any],
+    slices: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """The tree of a scorecard of any task, without requirements and verdict."""
+    built: dict[str, Any] = plain(
+        {
+            "schema": SCHEMA,
+            "task": measured.task,
+            "metric": measured.metric,
+            "direction": "higher",
+            "rows": rows,
+            "price_per_hour": measured.price_per_hour,
+            "models": models,
+            "comparison": comparison,
+            "slices": slices,
+            "slices_small_below": SMALL_BELOW,
+            "data": dict(measured.data),
+            "knowledge": dict(measured.knowledge),
+            "requirements": [],
+        }
+    )
     return built
 
 
@@ -162,20 +209,27 @@ def _scored(name: str, evidence: Evidence) -> Scored:
 
 
 def _model(name: str, scored: Scored, evidence: Evidence) -> dict[str, Any]:
-    facts = evidence.facts.get(name, Facts(None, None))
     confidence, right = evidence.answers[name].confidence, scored.right
     bins = calibration.reliability(confidence, right)
     return {
         "quality": {metric: asdict(value.interval()) for metric, value in scored.figures.items()},
-        "parameters": facts.parameters,
-        "bytes": facts.bytes,
-        **_speed(evidence.speeds.get(name), evidence.price_per_hour),
-        "peak_memory_mb": evidence.memories.get(name),
+        **costs(name, evidence),
         "calibration": {
             "ece": calibration.expected_calibration_error(bins),
             "brier": float(calibration.brier(confidence, right).mean()),
             "bins": [asdict(part) for part in bins],
         },
+    }
+
+
+def costs(name: str, measured: Measurements) -> dict[str, Any]:
+    """How large, fast and expensive a model is, as the scorecard keeps it; None if not measured."""
+    facts = measured.facts.get(name, Facts(None, None))
+    return {
+        "parameters": facts.parameters,
+        "bytes": facts.bytes,
+        **_speed(measured.speeds.get(name), measured.price_per_hour),
+        "peak_memory_mb": measured.memories.get(name),
     }
 
 

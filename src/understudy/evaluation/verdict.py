@@ -11,6 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 SIGNIFICANT = 0.05
+WORDS: Mapping[str, str] = {
+    "ndcg_at_10": "nDCG@10",
+    "mrr_at_10": "MRR@10",
+    "recall_at_10": "recall@10",
+    "recall_at_100": "recall@100",
+    "spearman": "Spearman correlation",
+    "spearman_to_teacher": "Spearman correlation with the teacher",
+}
+"""Metrics whose names in running text are not those of the scorecard."""
 
 Card = Mapping[str, Any]
 
@@ -21,6 +30,11 @@ class Finding:
 
     clause: str
     advice: str | None = None
+
+
+def spelled(metric: str) -> str:
+    """A metric as a sentence names it."""
+    return WORDS.get(metric, metric)
 
 
 def conclusion(card: Card) -> tuple[str, str, list[str]]:
@@ -49,7 +63,12 @@ def _findings(card: Card) -> Iterator[Finding]:
     student = card["comparison"]["student"]
     if student["quality_retained"] is not None:
         kept = f"{student['quality_retained']:.1%}"
-        yield Finding(f"the student keeps {kept} of the teacher's {card['metric']}")
+        yield Finding(f"the student keeps {kept} of the teacher's {spelled(card['metric'])}")
+    if student.get("drop_in_overlap") is not None:
+        yield Finding(
+            f"in an index that the teacher made it finds {student['drop_in_overlap']:.0%} of the "
+            "teacher's ten nearest"
+        )
     if "control" in student:
         yield _teaching(card, student["control"])
     gap = student["recovered_gap"]
@@ -78,22 +97,22 @@ def _findings(card: Card) -> Iterator[Finding]:
 def _teaching(card: Card, control: Mapping[str, Any]) -> Finding:
     """What the teacher added: the student beside the same student without one."""
     difference = control["difference"]
-    spelled = f"{difference['value']:+.4f}, {difference['low']:+.4f} to {difference['high']:+.4f}"
+    ends = f"{difference['value']:+.4f}, {difference['low']:+.4f} to {difference['high']:+.4f}"
     if difference["high"] < 0:
         return Finding(
-            f"the control, which saw labels only, is better than the student in {card['metric']} "
-            f"(student minus control {spelled})",
+            "the control, which saw labels only, is better than the student in "
+            f"{spelled(card['metric'])} (student minus control {ends})",
             "Use the control, or a gentler objective: a lower temperature or weight of soft_labels,"
             " or `temperature: auto` and `weight: auto`.",
         )
     if difference["low"] <= 0:
         return Finding(
             f"the teacher added nothing measurable over the control, which saw labels only "
-            f"(student minus control {spelled})",
+            f"(student minus control {ends})",
             "The control is as good as the student here; more unlabelled rows, or a better "
             "teacher, would give distillation something to add.",
         )
-    return Finding(f"it is better than the control, which saw labels only ({spelled})")
+    return Finding(f"it is better than the control, which saw labels only ({ends})")
 
 
 def _rivals(card: Card) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from understudy.errors import RequestError, did_you_mean
 
-EXPORTERS = ("onnx",)
+EXPORTERS = ("onnx", "onnx-int8")
 """The formats that a recipe can name under `export`."""
 
 
@@ -19,6 +19,10 @@ def exporter(name: str) -> ModuleType:
         from understudy.export import onnx
 
         return onnx
+    if name == "onnx-int8":
+        from understudy.export import onnx_int8
+
+        return onnx_int8
     raise RequestError(f"export: there is no format '{name}'; {did_you_mean(name, EXPORTERS)}")
 
 

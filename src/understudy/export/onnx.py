@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from understudy.errors import RequestError
+from understudy.export.usage import INPUTS, NAMES, OUTPUTS, USAGES
 from understudy.files import replace_atomically, write_atomically, write_json
+from understudy.tasks import task_named
 from understudy.tasks.folders import ModelFacts
+from understudy.tasks.reading import Reading
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,36 +25,13 @@ OPSET = 20
 TOLERANCE = 1e-3
 """The largest difference of a logit, over the largest logit of the rows, that parity allows."""
 
-USAGE = '''\
-"""Use the model without Understudy: needs numpy, onnxruntime and pillow."""
-import json
-import sys
-from pathlib import Path
-
-import numpy as np
-import onnxruntime
-from PIL import Image, ImageOps
-
-here = Path(__file__).parent
-facts = json.loads((here / "labels.json").read_text())
-height, width, channels = facts["shape"]
-image = ImageOps.exif_transpose(Image.open(sys.argv[1]))
-if image.has_transparency_data:
-    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-image = image.convert("L" if channels == 1 else "RGB")
-image = image.resize((width, height), Image.Resampling.BILINEAR)
-pixels = np.asarray(image, dtype=facts["dtype"]).reshape(1, height, width, channels)
-session = onnxruntime.InferenceSession(here / "model.onnx")
-(logits,) = session.run(["logits"], {"image": pixels})
-probabilities = np.exp(logits[0] - logits[0].max())
-probabilities /= probabilities.sum()
-best = int(probabilities.argmax())
-print(facts["classes"][best], round(float(probabilities[best]), 4))
-'''
-
 
 def write(
-    network: nn.Module, facts: ModelFacts, rows: Mapping[str, Any], folder: Path
+    network: nn.Module,
+    facts: ModelFacts,
+    rows: Mapping[str, Any],
+    folder: Path,
+    calibration: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write `model.onnx` (any batch size), `labels.json` and `use.py` into the folder.
 
@@ -62,7 +42,7 @@ def write(
     found: dict[str, Any] = {}
 
     def prove(path: Path) -> None:
-        _export(network, rows, path)
+        _export(network, rows, path, NAMES[task_named(facts.task).gives])
         _clean(path, facts)
         found["parity"] = parity(network, OnnxPredictor("onnx", path), rows)
 
@@ -72,7 +52,7 @@ def write(
     return {**found, "bytes": (folder / MODEL).stat().st_size}
 
 
-def _export(network: nn.Module, rows: Mapping[str, Any], path: Path) -> None:
+def _export(network: nn.Module, rows: Mapping[str, Any], path: Path, gives: str) -> None:
     import torch
 
     inputs = tuple(torch.from_numpy(np.ascontiguousarray(value[:2])) for value in rows.values())
@@ -87,8 +67,8 @@ def _export(network: nn.Module, rows: Mapping[str, Any], path: Path) -> None:
                 external_data=False,
                 verbose=False,
                 input_names=list(rows),
-                output_names=["logits"],
-                dynamic_shapes=({0: torch.export.Dim("batch")},) * len(rows),
+                output_names=[gives],
+                dynamic_shapes=_open_sizes(rows),
             )
     except torch.onnx.errors.OnnxExporterError as error:
         reason = str(error).strip().splitlines()[0]
@@ -98,21 +78,30 @@ def _export(network: nn.Module, rows: Mapping[str, Any], path: Path) -> None:
         ) from error
 
 
+def _open_sizes(rows: Mapping[str, Any]) -> Any:
+    """Any number of rows; of texts, any number of tokens too."""
+    import torch
+
+    sizes: dict[int, Any] = {0: torch.export.Dim("batch")}
+    if "ids" in rows:
+        sizes[1] = torch.export.Dim("tokens")
+    return (sizes,) * len(rows)
+
+
 def _describe(facts: ModelFacts, folder: Path) -> None:
     """What stands beside the model: its labels and inputs, and how to use it."""
+    reads = facts.blueprint.reads
     write_json(
         folder / "labels.json",
         {
             "task": facts.task,
             "classes": list(facts.classes),
-            "shape": list(facts.form["shape"]),
-            "dtype": facts.form["dtype"],
-            "input": "image: [batch, height, width, channels], pixels as stored; "
-            "normalisation is inside the graph",
-            "output": "logits: [batch, classes]",
+            "form": dict(facts.form),
+            "input": INPUTS[reads],
+            "output": OUTPUTS[NAMES[task_named(facts.task).gives]],
         },
     )
-    write_atomically(folder / "use.py", USAGE)
+    write_atomically(folder / "use.py", USAGES[reads])
 
 
 def _clean(path: Path, facts: ModelFacts) -> None:
@@ -163,10 +152,12 @@ def _quiet_exporter() -> Any:
 class OnnxPredictor:
     """The artefact, loaded by the runtime that the user will use.
 
-    Shapes: image [B, H, W, C] -> logits [B, classes] float32.
+    Shapes: raw rows [B, ...], read by its tokenizer where it has one -> logits [B, classes].
     """
 
-    def __init__(self, name: str, path: Path, threads: int = 1) -> None:
+    def __init__(
+        self, name: str, path: Path, threads: int = 1, reading: Reading | None = None
+    ) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -176,12 +167,14 @@ class OnnxPredictor:
         options.log_severity_level = 3
         self.name = name
         self.path = path
+        self.reading = reading
         try:
             self.session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's own classes differ from release to release
             raise RequestError(f"'{path}' cannot be loaded by onnxruntime: {error}") from error
+        self.gives: str = self.session.get_outputs()[0].name
 
     @property
     def bytes(self) -> int:
@@ -189,13 +182,16 @@ class OnnxPredictor:
         return self.path.stat().st_size
 
     def predict(self, inputs: Mapping[str, Any]) -> Any:
-        """The logits of a batch of stored inputs."""
-        return self.session.run(["logits"], dict(inputs))[0]
+        """The logits of a batch of raw rows, or of what its network takes."""
+        arrays = self.reading.arrays(inputs) if self.reading else dict(inputs)
+        return self.session.run([self.gives], arrays)[0]
 
 
 def load(folder: Path, threads: int = 1) -> OnnxPredictor:
     """The artefact in a folder, held to a number of threads."""
-    return OnnxPredictor(folder.name, folder / MODEL, threads)
+    described = json.loads((folder / "labels.json").read_text())
+    reading = task_named(described["task"]).reading(folder, described["form"])
+    return OnnxPredictor(folder.name, folder / MODEL, threads, reading)
 
 
 def parity(network: nn.Module, artefact: OnnxPredictor, rows: Mapping[str, Any]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from understudy.objectives.binary import HardBinaryLabels, SoftBinaryLabels
 from understudy.objectives.corrected import Corrected
 from understudy.objectives.correlations import Correlations
 from understudy.objectives.diverging import (
@@ -13,10 +14,25 @@ from understudy.objectives.diverging import (
     SymmetricKl,
     TotalVariation,
 )
+from understudy.objectives.embeddings import (
+    ContrastiveEmbedding,
+    EmbeddingCosine,
+    EmbeddingSquaredError,
+    Matryoshka,
+    SimilarityKl,
+    SoftContrastiveEmbedding,
+)
 from understudy.objectives.fused import fused_loss
 from understudy.objectives.hidden import HiddenFeatures
 from understudy.objectives.knobs import recipe_name
 from understudy.objectives.labels import HardLabels, SoftLabels, cross_entropy, forward_kl
+from understudy.objectives.rankings import (
+    ListMle,
+    ListwiseKl,
+    MarginMse,
+    RankNet,
+    ScoreSquaredError,
+)
 from understudy.objectives.refined import DecoupledLabels, PlackettLuce, RefinedLabels
 from understudy.objectives.sparse import SampledLabels, SparseLabels
 from understudy.objectives.targets import (
@@ -59,6 +75,19 @@ OBJECTIVES: tuple[type[Term], ...] = (
     SampledLabels,
     Corrected,
     HiddenFeatures,
+    SoftBinaryLabels,
+    HardBinaryLabels,
+    EmbeddingCosine,
+    EmbeddingSquaredError,
+    SimilarityKl,
+    ContrastiveEmbedding,
+    SoftContrastiveEmbedding,
+    Matryoshka,
+    ScoreSquaredError,
+    MarginMse,
+    ListwiseKl,
+    RankNet,
+    ListMle,
 )
 
 __all__ = [
@@ -66,20 +95,33 @@ __all__ = [
     "AlphaBeta",
     "Answers",
     "Composable",
+    "ContrastiveEmbedding",
     "Corrected",
     "Correlations",
     "DecoupledLabels",
+    "EmbeddingCosine",
+    "EmbeddingSquaredError",
+    "HardBinaryLabels",
     "HardLabels",
     "HiddenFeatures",
     "JensenShannon",
+    "ListMle",
+    "ListwiseKl",
     "LogitSquaredError",
+    "MarginMse",
+    "Matryoshka",
     "Objective",
     "PlackettLuce",
+    "RankNet",
     "RefinedLabels",
     "ReverseKl",
     "SampledLabels",
+    "ScoreSquaredError",
+    "SimilarityKl",
     "SkewedKl",
     "SkewedReverseKl",
+    "SoftBinaryLabels",
+    "SoftContrastiveEmbedding",
     "SoftCrossEntropy",
     "SoftLabels",
     "SparseLabels",

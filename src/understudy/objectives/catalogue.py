@@ -3,7 +3,7 @@
     python -m understudy.objectives.catalogue docs/objectives.md
 
 Names, knobs, needs and sources come from the classes and formulas themselves; what a computer
-cannot know, the cost in a word and when to use it, stands in `NOTES`. The part between the marks
+cannot know, the cost in a word and when to use it, stands in `notes.py`. The part between the marks
 is written by hand, from benchmarks, and kept.
 """
 
@@ -13,172 +13,17 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-from understudy.objectives import (
-    OBJECTIVES,
-    AlphaBeta,
-    Corrected,
-    Correlations,
-    DecoupledLabels,
-    HardLabels,
-    HiddenFeatures,
-    JensenShannon,
-    LogitSquaredError,
-    PlackettLuce,
-    RefinedLabels,
-    ReverseKl,
-    SampledLabels,
-    SkewedKl,
-    SkewedReverseKl,
-    SoftCrossEntropy,
-    SoftLabels,
-    SparseLabels,
-    StandardisedLogits,
-    SymmetricKl,
-    TeacherLabels,
-    TotalVariation,
-    corrected,
-    correlations,
-    cross_entropy,
-    divergences,
-    forward_kl,
-    hidden,
-    is_joint,
-    recipe_name,
-    refined,
-    sparse,
-    targets,
-)
+from understudy.objectives import OBJECTIVES, corrected, hidden, is_joint, recipe_name
 from understudy.objectives.adapters import Projections, Variational
+from understudy.objectives.notes import METHOD_NOTES, NOTES, Note
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
-@dataclass(frozen=True)
-class Note:
-    """What the table says of an objective beyond what its code says."""
-
-    known_as: str
-    source_in: Callable[..., Any]
-    """The formula, or the class where it takes several, whose docstring names the source."""
-    cost: str
-    when: str
-
-
-NOTES: Mapping[type, Note] = {
-    SoftLabels: Note(
-        "KD",
-        forward_kl,
-        "least (fused)",
-        "the default: any classifier with logits or probabilities",
-    ),
-    HardLabels: Note(
-        "cross-entropy", cross_entropy, "least (fused)", "beside a soft term, where labels are good"
-    ),
-    SoftCrossEntropy: Note(
-        "soft targets",
-        targets.soft_cross_entropy,
-        "low",
-        "to compare with code that reports it; else `soft_labels`, which is 0 at the teacher",
-    ),
-    TeacherLabels: Note(
-        "hard-label distillation",
-        TeacherLabels,
-        "least",
-        "a teacher that only names a class, or as half of DeiT's recipe",
-    ),
-    LogitSquaredError: Note(
-        "logit MSE",
-        targets.logit_squared_error,
-        "least",
-        "text students without pretraining, with many added inputs; teachers near perfection",
-    ),
-    StandardisedLogits: Note(
-        "logit standardisation",
-        targets.standardised_kl,
-        "low",
-        "when the weight cannot be tuned; calibrate the student afterwards",
-    ),
-    DecoupledLabels: Note(
-        "DKD", DecoupledLabels, "medium", "labelled rows, many classes, a confident teacher"
-    ),
-    RefinedLabels: Note(
-        "RLD", RefinedLabels, "medium", "labelled rows on which the teacher is often wrong"
-    ),
-    PlackettLuce: Note(
-        "PLD",
-        refined.plackett_luce,
-        "high (sorts the classes)",
-        "labelled rows, one term alone, no weight to tune",
-    ),
-    Correlations: Note(
-        "DIST",
-        correlations.correlation_distance,
-        "medium",
-        "a teacher much stronger than the student; batches with more rows than classes",
-    ),
-    ReverseKl: Note(
-        "RKL", divergences.reverse_kl, "low", "small generators; on the student's own text"
-    ),
-    SymmetricKl: Note(
-        "Jeffreys", divergences.symmetric_kl, "low", "between the two, without a knob"
-    ),
-    JensenShannon: Note(
-        "generalised JSD, GKD", divergences.jensen_shannon, "medium", "on-policy text: bounded"
-    ),
-    SkewedKl: Note("SKL", divergences.skewed_kl, "medium", "on the teacher's text (DistiLLM)"),
-    SkewedReverseKl: Note(
-        "SRKL", divergences.skewed_reverse_kl, "medium", "on the student's text (DistiLLM)"
-    ),
-    AlphaBeta: Note(
-        "ABKD",
-        divergences.alpha_beta_divergence,
-        "medium",
-        "where forward KL smooths too much and reverse KL too little, and both can be tuned",
-    ),
-    TotalVariation: Note("TVD", divergences.total_variation, "low", "beside a KL, not alone"),
-    SparseLabels: Note(
-        "top-k with tail", sparse.sparse_kl, "low", "vocabularies; a server that gives its top k"
-    ),
-    SampledLabels: Note(
-        "RS-KD", sparse.sampled_cross_entropy, "low", "vocabularies, in the fewest bytes"
-    ),
-    Corrected: Note(
-        "confidence and correctness weighting",
-        corrected.confidence_weight,
-        "low, and its term",
-        "labels more trustworthy than the teacher; see below",
-    ),
-    HiddenFeatures: Note(
-        "feature distillation",
-        HiddenFeatures,
-        "by the method, see below",
-        "beside a soft term, where teacher and student are of one family",
-    ),
-}
-
-METHOD_NOTES: Mapping[str, tuple[str, str, str]] = {
-    "hint": ("FitNets, TinyBERT", "low", "a deep, thin student that labels alone train badly"),
-    "attention_transfer": ("AT", "low", "convolutions of one family; none between families"),
-    "neuron_selectivity": ("NST", "medium (C² a place)", "as attention_transfer"),
-    "cosine": ("DistilBERT", "low", "transformers cut from their teacher"),
-    "variational_information": ("VID", "medium", "as hint, where some features are only noise"),
-    "similarity_preserving": (
-        "SP",
-        "low (B² features)",
-        "any two networks; batches of 64 and more",
-    ),
-    "distance_relations": ("RKD-D", "low (B² features)", "embeddings, metric learning"),
-    "angle_relations": ("RKD-A", "high (B³, B² features)", "beside distance_relations; B about 64"),
-    "probabilistic_transfer": ("PKT", "low (B² features)", "embeddings, retrieval"),
-    "correlation_congruence": ("CC", "low (B² features)", "as similarity_preserving"),
-    "linear_cka": ("CKA", "low (B² features)", "to measure rather than to learn; large batches"),
-    "contrast_in_batch": ("in-batch InfoNCE", "low (B² features)", "embeddings; large batches"),
-}
-"""The name in papers, the cost and when to use it, of each way to compare hidden features."""
 SHAPES: Mapping[str, str] = {
     "features": "places; widths by the map",
     "places": "places",
@@ -210,11 +55,28 @@ READING = f"""{END}
 out. *Joint* terms relate the rows of a batch to each other, so that micro-batches change them.
 *Cost* is for the term alone, beside the student's own step. A knob is shown with its default, which
 is the authors' own where they give one; every term also takes a `weight`. All are computed in
-float32 whatever the logits come in, and all but those marked * are 0, without a gradient, for a
+float32 whatever the answers come in, and all but those marked * are 0, without a gradient, for a
 student equal to its teacher.
 
 | in a recipe | knobs | reads | labels | joint | cost | when | known as, source |
 |---|---|---|---|---|---|---|---|
+"""
+TABLES = """
+## Embeddings and candidates
+
+Terms that read `embedding` meet tables [B, D], a vector a row. All but `similarity_kl` compare
+dimension with dimension, so that both sides must have one width: end the student in a projection to
+the teacher's, which then ships with it, or store the teacher's embeddings reduced by PCA.
+`matryoshka` wraps one of them: `{term: {embedding_cosine: {}}, dimensions: [64, 128, 256]}`. The
+first dimensions of a teacher say little as they come: store them rotated by PCA, unless the term
+is `similarity_kl`.
+
+Terms that read `scores` meet tables [B, K], the K candidates of each query; `score_squared_error`
+takes single pairs too. A candidate is missing where the teacher's score is minus infinity or NaN:
+whatever the student shows there does not count. `margin_mse` takes the first for the positive.
+
+`soft_binary_labels` and `hard_binary_labels` are for several labels a row: a sigmoid a class, and
+labels as a table of 0 and 1, with -1 for what is not known.
 """
 WRAPPERS = """
 ## Where the teacher contradicts a label
@@ -264,7 +126,7 @@ def page(measured: str = UNMEASURED) -> str:
     ways = "".join(f'- `"{way}"`: {what}\n' for way, what in WAYS.items())
     weighing = f"\n`confidence` weighs every row. {_source(corrected.confidence_weight)}\n"
     methods = "".join(f"{_method_row(name)}\n" for name in hidden.METHODS)
-    inside = HIDDEN + methods + WRAPPERS + ways + weighing
+    inside = TABLES + HIDDEN + methods + WRAPPERS + ways + weighing
     return OPENING + measured + READING + rows + inside + CLOSING
 
 
@@ -312,7 +174,7 @@ def _default(knob: Field[Any]) -> str:
         return recipe_name(type(knob.default_factory()))
     if knob.default is MISSING:
         return "required"
-    text = str(knob.default)
+    text = str(list(knob.default) if isinstance(knob.default, tuple) else knob.default)
     return text.lower() if isinstance(knob.default, bool) else text
 
 

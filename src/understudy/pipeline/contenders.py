@@ -23,7 +23,7 @@ def contenders(
     production: Production, rival_names: Iterable[str], exports: Iterable[str]
 ) -> dict[str, Contender]:
     """Teacher, control, student, rivals and artefacts, each loaded from where it was saved."""
-    names = ("control", "student") if production.recipe.control else ("student",)
+    names = ("control", "student") if production.has_control else ("student",)
     models = {"teacher": _teacher(production)}
     models |= {name: _network(production, name) for name in names}
     for name in rival_names:
@@ -43,8 +43,15 @@ def test_rows(production: Production) -> TestRows:
     """The test rows that the run set aside."""
     prepared = production.prepared
     rows = prepared.splits["test"]
+
+    def inputs(part: str) -> dict[str, Any]:
+        return prepared.inputs(prepared.splits[part], production.task.inputs)
+
+    has_outside = "out_of_scope" in prepared.splits
     return TestRows(
-        inputs=prepared.inputs(rows, production.task.inputs),
+        inputs=inputs("test"),
+        outside=inputs("out_of_scope") if has_outside else {},
+        validation=inputs("validation") if has_outside else {},
         labels=prepared.labels[rows],
         numbers=prepared.source_rows("test"),
         classes=prepared.facts.classes,
@@ -57,15 +64,13 @@ def new_rows(production: Production, data: Any) -> tuple[TestRows, str]:
     from understudy.data import labels, sources
     from understudy.data.columns import choose_columns
 
-    settings = production.recipe.data
+    settings, task = production.recipe.data, production.task
     rows = sources.read(data)
-    columns = choose_columns(rows, ("image", "label"), settings.columns)
-    numbers, classes = labels.encode(
-        rows.columns[columns["label"]], production.prepared.facts.classes
-    )
+    label = choose_columns(rows, ("label",), settings.columns)["label"]
+    numbers, classes = labels.encode(rows.columns[label], production.prepared.facts.classes)
     if (numbers < 0).any():
         raise RequestError(f"{rows.origin}: {(numbers < 0).sum()} rows have no label")
-    inputs = production.task.rows_of(production.prepared.facts.form, rows.columns[columns["image"]])
+    inputs = task.rows_of(production.prepared.facts.form, task.given(rows, settings.columns))
     found = TestRows(inputs, numbers, np.arange(len(numbers)), classes)
     return found, rows.fingerprint[:16]
 
@@ -73,7 +78,7 @@ def new_rows(production: Production, data: Any) -> tuple[TestRows, str]:
 def _teacher(production: Production) -> Contender:
     found = production.teacher
     return Contender(
-        TeacherPredictor("teacher", found.teacher),
+        TeacherPredictor("teacher", found.teacher, production.task.gives),
         Facts(found.parameters, found.bytes),
         StoredModel(found.folder, "network") if found.folder else None,
     )
@@ -84,9 +89,10 @@ def _network(production: Production, name: str) -> Contender:
     from understudy.teachers import NetworkTeacher
 
     folder = production.folder(name)
-    made = production.student
+    made, gives = production.student, production.task.gives
+    student = NetworkTeacher(production.network(name), reading=made.reading, gives=gives)
     return Contender(
-        TeacherPredictor(name, NetworkTeacher(production.network(name))),
+        TeacherPredictor(name, student, gives),
         Facts(made.parameters, weight_bytes(folder)),
         StoredModel(folder, "network") if made.blueprint.kind != "module" else None,
     )

@@ -8,12 +8,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from understudy.files import content_key
-from understudy.pipeline.features import Features, features_of, refuse_unrecorded
-from understudy.pipeline.learning import Candidate, candidate, labels_alone, learn, lesson_key
-from understudy.pipeline.rows import prepare_rows
+from understudy.pipeline.features import Features, features_of, refuse_unrecorded, sketch_of
+from understudy.pipeline.learning import (
+    Candidate,
+    candidate,
+    labels_alone,
+    learn,
+    lesson_key,
+    starts_from_teacher,
+)
+from understudy.pipeline.rows import prepare_rows, task_of
 from understudy.pipeline.showing import MATERIAL
 from understudy.pipeline.teacher import Found, Search
+from understudy.recipe.schema import Ensembled
 from understudy.tasks import Prepared, Task, task_named
 
 if TYPE_CHECKING:
@@ -27,7 +37,11 @@ if TYPE_CHECKING:
     from understudy.training.knowledge import Knowledge
     from understudy.training.step import Lesson
 
-DEFAULT_TASK = "image-classification"
+
+PARITY_ROWS = 64
+"""Test rows on which an artefact is held against the student."""
+CALIBRATION_ROWS = 400
+"""Training rows that show a quantiser what to expect."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +58,7 @@ class Production:
     @cached_property
     def task(self) -> Task:
         """What kind of work this is."""
-        return task_named(self.recipe.task or DEFAULT_TASK)
+        return task_named(self.recipe.task or task_of(self.recipe.data))
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -63,7 +77,7 @@ class Production:
         """The teacher: loaded, or trained once."""
         return self.search.find(self.recipe.teacher)
 
-    @property
+    @cached_property
     def search(self) -> Search:
         """How a teacher is found."""
         return Search(self.task, self.prepared, self.workspace, self.allow_code)
@@ -97,10 +111,13 @@ class Production:
     @property
     def bytes_per_row(self) -> int:
         """What the teacher's answers for one row would take in a store."""
-        from understudy.teachers.teaching import bytes_per_row
+        from understudy.teachers.teaching import bytes_per_row, probe
 
-        classes, codec = len(self.prepared.facts.classes), self.recipe.knowledge.codec
-        return bytes_per_row(classes, codec, self.features.numbers_per_row)
+        numbers, codec = len(self.prepared.facts.classes), self.recipe.knowledge.codec
+        if self.task.gives == "embedding":
+            said = probe(self.teacher.teacher, self.prepared, self.task.inputs)
+            numbers = said["embedding"].shape[-1]
+        return bytes_per_row(numbers, codec, self.features.numbers_per_row)
 
     @cached_property
     def store(self) -> Store | None:
@@ -139,16 +156,38 @@ class Production:
         from understudy.training.knowledge import Live, Stored
 
         if self.store is None:
-            return Live(self.tapped)
-        return Stored(self.store, frozenset(recorded(self.tapped)))
+            return Live(self.tapped, self.prepared)
+        return Stored(self.store, frozenset(recorded(self.tapped, self.task.gives)))
 
     # The student, and what it minimises.
 
-    @cached_property
+    @property
     def student(self) -> Candidate:
-        """The student, untrained."""
+        """The student, untrained.
+
+        One that starts from a teacher which is still to be trained is a sketch: of the right shape,
+        with other weights.
+        """
+        teacher = self.recipe.teacher
+        waits = starts_from_teacher(self.recipe.student, self.task) and self.search.untrained(
+            teacher
+        )
+        return self._sketch if waits else self._student
+
+    @cached_property
+    def _student(self) -> Candidate:
+        starts = starts_from_teacher(self.recipe.student, self.task)
+        return self._candidate(self.teacher.teacher if starts else None)
+
+    @cached_property
+    def _sketch(self) -> Candidate:
+        single = not isinstance(self.recipe.teacher, Ensembled)
+        return self._candidate(sketch_of(self) if single else None)
+
+    def _candidate(self, teacher: Teacher | None) -> Candidate:
         spec, seed = self.recipe.student, self.recipe.training.seed
-        return candidate(spec, self.task, self.prepared, seed, allow_code=self.allow_code)
+        code = self.allow_code
+        return candidate(spec, self.task, self.prepared, seed, allow_code=code, teacher=teacher)
 
     @cached_property
     def asked_objective(self) -> Objective:
@@ -157,7 +196,7 @@ class Production:
 
         if self.recipe.objective is None:
             return self.task.objective(len(self.prepared.facts.classes))
-        return refuse_unrecorded(as_objective(self.recipe.objective))
+        return refuse_unrecorded(as_objective(self.recipe.objective), self.task.gives)
 
     @cached_property
     def features(self) -> Features:
@@ -190,7 +229,12 @@ class Production:
     def _lesson(self, objective: Objective) -> Lesson:
         from understudy.training.step import Lesson
 
-        return Lesson(self.prepared, self.task.inputs, self.knowledge, objective)
+        reading = self.student.reading
+        return Lesson(reading.over(self.prepared), reading.columns, self.knowledge, objective)
+
+    def _labels_alone(self) -> Lesson:
+        reading = self.student.reading
+        return labels_alone(reading.over(self.prepared), reading.columns)
 
     def _source(self, objective: Objective) -> str:
         """The key of what a student learns from."""
@@ -250,9 +294,7 @@ class Production:
             return learn(
                 self.student,
                 self.task,
-                self._lesson(self.objective)
-                if name == "student"
-                else labels_alone(self.prepared, self.task.inputs),
+                self._lesson(self.objective) if name == "student" else self._labels_alone(),
                 self.recipe.training,
                 key=self._key(name),
                 folder=self.folder(name),
@@ -263,11 +305,19 @@ class Production:
         return self.step(name, make)
 
     @property
+    def has_control(self) -> bool:
+        """Whether the same student is trained on labels too; without labels it cannot be."""
+        return self.recipe.control and self.task.gives == "logits"
+
+    @property
     def rival_names(self) -> tuple[str, ...]:
         """The rivals that the recipe asks for."""
         from understudy.evaluation.rivals import chosen_kinds
 
-        return tuple(f"rival-{kind}" for kind in chosen_kinds(self.recipe.rivals))
+        if self.task.gives != "logits":  # those of vectors are part of the scoring
+            return ()
+        kinds = chosen_kinds(self.recipe.rivals, self.task.inputs)
+        return tuple(f"rival-{kind}" for kind in kinds)
 
     def rivals(self) -> tuple[str, ...]:
         """Train the rivals; their names."""
@@ -276,7 +326,8 @@ class Production:
         def make() -> dict[str, Any]:
             rows, seed = self.prepared.splits["train"], self.recipe.training.seed
             labels, classes = self.prepared.labels, len(self.prepared.facts.classes)
-            chosen = rows[rivals.stratified(labels[rows], rivals.ROWS_CAP, seed)]
+            most = rivals.most_rows(self.task.inputs)
+            chosen = rows[rivals.stratified(labels[rows], most, seed)]
             inputs = self.prepared.inputs(chosen, self.task.inputs)
             wanted = self.recipe.rivals
             made = rivals.train_rivals(wanted, inputs, labels[chosen], classes, seed)
@@ -297,11 +348,17 @@ class Production:
         self.trained("student")
 
         def make() -> dict[str, Any]:
-            rows = self.prepared.splits["test"][:64]
-            inputs = self.prepared.inputs(rows, self.task.inputs)
+            reading = self.student.reading
+            rows = reading.over(self.prepared)
+            train = rows.splits["train"]
+            some = np.linspace(0, len(train) - 1, min(CALIBRATION_ROWS, len(train)))
+            parts = (rows.splits["test"][:PARITY_ROWS], train[np.unique(some.astype(np.int64))])
+            inputs, calibration = (rows.inputs(part, reading.columns) for part in parts)
             facts = read_facts(self.folder("student"))
             network, folder = self.network("student"), self.folder(name)
-            made: dict[str, Any] = kind.write(network, facts, inputs, folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            reading.save(folder)
+            made: dict[str, Any] = kind.write(network, facts, inputs, folder, calibration)
             return made
 
         return self.step(name, make)

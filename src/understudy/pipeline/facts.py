@@ -51,7 +51,7 @@ def knowledge_facts(production: Production) -> dict[str, Any]:
 
 def curves(production: Production) -> dict[str, Any]:
     """The training curves of teacher (where a run trained it), student and control."""
-    names = ("student", "control") if production.recipe.control else ("student",)
+    names = ("student", "control") if production.has_control else ("student",)
     found = {name: production.trained(name)["curve"] for name in names}
     taught = production.teacher.curve
     return ({"teacher": list(taught)} if taught else {}) | found

@@ -34,17 +34,18 @@ class Features:
         return teacher
 
 
-def refuse_unrecorded(objective: Objective) -> Objective:
+def refuse_unrecorded(objective: Objective, gives: str = "logits") -> Objective:
     """The objective. Raises: RequestError where it reads what is not recorded of a teacher."""
     from understudy.objectives import recipe_name
     from understudy.objectives.adapters import TAP
 
     for part in objective.terms:
         for name in part.term.reads:
-            if name not in ("logits", "taps") and not name.startswith(TAP):
+            if name not in (gives, "taps") and not name.startswith(TAP):
                 raise RequestError(
                     f"objective: {recipe_name(type(part.term))} reads '{name}', which is not "
-                    "recorded of a teacher; recorded are logits, and hidden features by module path"
+                    f"recorded of a teacher here; recorded are its {gives}, and hidden features by "
+                    "module path"
                 )
     return objective
 
@@ -57,10 +58,9 @@ def features_of(objective: Objective, production: Production) -> Features:
     """
     from understudy.objectives.adapters import TAP
 
-    if objective.reads <= {"logits"}:
+    if objective.reads <= {production.task.gives}:
         return Features(objective)
-    import torch
-
+    from understudy.teachers.teacher import as_tensors
     from understudy.teachers.teaching import probe
     from understudy.training.knowledge import Live
     from understudy.training.learner import learner_of
@@ -68,21 +68,22 @@ def features_of(objective: Objective, production: Production) -> Features:
     from understudy.training.step import Lesson
 
     prepared, task = production.prepared, production.task
-    given = prepared.inputs(prepared.splits["train"][:2], task.inputs)
-    inputs = {name: torch.from_numpy(value) for name, value in given.items()}
-    student = task.network(production.student.fresh(), prepared.facts.form)
-    teacher = _sketch(production)
-    settled = paired(objective, student, teacher.network, inputs)
+    made = production.student
+    rows = made.reading.over(prepared)
+    some = rows.inputs(prepared.splits["train"][:2], made.reading.columns)
+    student = task.network(made.fresh(), prepared.facts.form)
+    teacher = sketch_of(production)
+    settled = paired(objective, student, teacher.network, as_tensors(some))
     names = sorted(name for name in settled.reads if name.startswith(TAP))
     paths = tuple(name.removeprefix(TAP) for name in names)
     features = Features(settled, paths, production.recipe.knowledge.pool)
     tapped = features.tapped(teacher)
-    learner_of(student, Lesson(prepared, task.inputs, Live(tapped), settled), seed=0)
+    learner_of(student, Lesson(rows, made.reading.columns, Live(tapped, prepared), settled), seed=0)
     said = probe(tapped, prepared, task.inputs)
     return replace(features, numbers_per_row=sum(prod(said[name].shape[1:]) for name in names))
 
 
-def _sketch(production: Production) -> NetworkTeacher:
+def sketch_of(production: Production) -> NetworkTeacher:
     """The teacher; or, while it is still to be trained, the network that will become it."""
     from understudy.recipe.schema import Ensembled
     from understudy.teachers import NetworkTeacher
@@ -91,11 +92,12 @@ def _sketch(production: Production) -> NetworkTeacher:
     if not isinstance(spec, Ensembled):
         untrained = production.search.untrained(spec)
         if untrained:
-            body = untrained[0][1].fresh()
-            return NetworkTeacher(production.task.network(body, production.prepared.facts.form))
+            made = untrained[0][1]
+            network = production.task.network(made.fresh(), production.prepared.facts.form)
+            return NetworkTeacher(network, reading=made.reading)
         if isinstance(production.teacher.teacher, NetworkTeacher):
             return production.teacher.teacher
     raise RequestError(
-        "hidden_features needs one network as teacher; of an ensemble, or of an object that only "
-        "answers, there are no layers to read"
+        "hidden_features, and a student that starts from its teacher, need one network as teacher; "
+        "an ensemble, or an object that only answers, has no layers to read"
     )

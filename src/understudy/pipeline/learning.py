@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import RequestError
 from understudy.files import content_key
-from understudy.students import Blueprint, build, read_blueprint
+from understudy.recipe.students import FromTeacher, Preset
+from understudy.students import Blueprint, build
+from understudy.tasks import task_named
 
 if TYPE_CHECKING:
     from torch import nn
 
     from understudy.pipeline.workspace import Emit
     from understudy.tasks import Prepared, Task
+    from understudy.tasks.reading import Reading
+    from understudy.teachers import Teacher
     from understudy.training.settings import Training
     from understudy.training.step import Lesson
 
@@ -32,8 +36,11 @@ class Candidate:
     fresh: Callable[[], nn.Module]
     """Gives the same untrained body every time."""
     identity: str
-    """A hash of the untrained body."""
+    """A hash of the untrained body and of how it reads."""
     parameters: int
+    reading: Reading
+    told: Mapping[str, Any] = field(default_factory=dict)
+    """What the report says of it, such as the tokens that were left out."""
 
     @property
     def is_given(self) -> bool:
@@ -42,9 +49,17 @@ class Candidate:
 
 
 def candidate(
-    spec: Any, task: Task, prepared: Prepared, seed: int, *, allow_code: bool, dropout: float = 0.0
+    spec: Any,
+    task: Task,
+    prepared: Prepared,
+    seed: int,
+    *,
+    allow_code: bool,
+    dropout: float = 0.0,
+    teacher: Teacher | None = None,
 ) -> Candidate:
-    """What a recipe names as `student:` or `train:`, ready to be made.
+    """What a recipe names as `student:` or `train:`, ready to be made; a student may start from
+    its `teacher`.
 
     Raises: RequestError where it cannot be made.
     """
@@ -52,41 +67,109 @@ def candidate(
 
     from understudy.teachers import fingerprint
 
-    shape = tuple(prepared.facts.form["shape"])
-    classes = len(prepared.facts.classes)
-    if isinstance(spec, torch.nn.Module):
-        name = f"{type(spec).__module__}.{type(spec).__qualname__}"
-        blueprint = Blueprint("module", name, shape, classes)
-        original = copy.deepcopy(spec).cpu()
-
-        def fresh() -> nn.Module:
-            return copy.deepcopy(original)
-    elif isinstance(spec, str):
-        blueprint = read_blueprint(spec, shape, classes, dropout)
-
-        def fresh() -> nn.Module:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                return build(blueprint, allow_code=allow_code)
+    if "text" in task.inputs:
+        blueprint, make, reading, told = _text(spec, prepared, teacher, allow_code, dropout)
     else:
-        raise RequestError(
-            f"a {type(spec).__name__} is no network; give a preset, a model folder, "
-            "'package.module:function', or a torch.nn.Module"
-        )
+        blueprint, make, told = *_image(spec, task, prepared, allow_code, dropout), {}
+        reading = task.reading(Path(), prepared.facts.form)
+
+    def fresh() -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return make()
+
     body = fresh()
-    identity = fingerprint(body)
-    _refuse_misfit(task.network(body, prepared.facts.form), blueprint.source, task, prepared)
+    network = task.network(body, prepared.facts.form)
+    _refuse_misfit(network, blueprint.source, reading, prepared)
     parameters = sum(weight.numel() for weight in body.parameters())
-    return Candidate(blueprint, fresh, identity, parameters)
+    plain = fingerprint(body)
+    # Rows taken as they are add nothing, so that such a network keeps its identity.
+    identity = content_key([plain, reading.fingerprint]) if reading.fingerprint else plain
+    return Candidate(blueprint, fresh, identity, parameters, reading, told)
 
 
-def _refuse_misfit(network: nn.Module, name: str, task: Task, prepared: Prepared) -> None:
+def starts_from_teacher(spec: Any, task: Task) -> bool:
+    """Whether a student cannot be made, even untrained, before its teacher is there.
+
+    One that reads texts takes at least the teacher's tokenizer, where there is one.
+    """
+    return "text" in task.inputs or isinstance(spec, FromTeacher)
+
+
+def _image(
+    spec: Any, task: Task, prepared: Prepared, allow_code: bool, dropout: float
+) -> tuple[Blueprint, Callable[[], nn.Module]]:
+    """A network that reads images."""
+    from torch import nn
+
+    facts = prepared.facts
+    if isinstance(spec, nn.Module):
+        blueprint = Blueprint("module", _name(spec), tuple(facts.form["shape"]), len(facts.classes))
+        return blueprint, _copies(spec)
+    if isinstance(spec, Preset):
+        spec, dropout = spec.preset, spec.dropout
+    if not isinstance(spec, str):
+        raise _no_network(spec)
+    named = task.blueprint(spec, facts, dropout)
+    return named, lambda: build(named, allow_code=allow_code)
+
+
+def _text(
+    spec: Any, prepared: Prepared, teacher: Teacher | None, allow_code: bool, dropout: float
+) -> tuple[Blueprint, Callable[[], nn.Module], Reading, Mapping[str, Any]]:
+    """A network that reads texts, and its tokenizer."""
+    from torch import nn
+
+    from understudy.pipeline.text_encoders import design_encoder
+    from understudy.pipeline.text_students import design, own_tokens
+    from understudy.tasks.reading import Tokenised
+    from understudy.teachers import NetworkTeacher
+    from understudy.teachers.teaching import probe
+
+    known = teacher if isinstance(teacher, NetworkTeacher) else None
+    if isinstance(spec, nn.Module):
+        tokens = own_tokens(prepared, known)
+        shape, classes = (tokens.size, tokens.most), len(prepared.facts.classes)
+        blueprint = Blueprint("module", _name(spec), shape, classes, reads="text")
+        return blueprint, _copies(spec), Tokenised(tokens), {}
+    if not isinstance(spec, str | Preset | FromTeacher):
+        raise _no_network(spec)
+    task = task_named(prepared.facts.task)
+    if task.gives == "embedding":
+        if teacher is None:
+            raise RequestError(
+                "an encoder is not trained on labels; give one that exists as teacher"
+            )
+        outputs = probe(teacher, prepared, task.inputs)["embedding"].shape[-1]
+        made = design_encoder(spec, prepared, known, outputs)
+    else:
+        made = design(spec, prepared, known, allow_code=allow_code, dropout=dropout)
+    return made.blueprint, made.fresh, Tokenised(made.tokens), made.told
+
+
+def _name(module: nn.Module) -> str:
+    return f"{type(module).__module__}.{type(module).__qualname__}"
+
+
+def _copies(module: nn.Module) -> Callable[[], nn.Module]:
+    original = copy.deepcopy(module).cpu()
+    return lambda: copy.deepcopy(original)
+
+
+def _no_network(spec: Any) -> RequestError:
+    return RequestError(
+        f"a {type(spec).__name__} is no network; give a preset, a model folder, "
+        "'package.module:function', or a torch.nn.Module"
+    )
+
+
+def _refuse_misfit(network: nn.Module, name: str, reading: Reading, prepared: Prepared) -> None:
     """Raise RequestError unless the network answers two rows with a logit for each class."""
     import torch
 
     rows = prepared.splits["train"][:2]
-    given = prepared.inputs(rows, task.inputs)
-    shape = " x ".join(map(str, prepared.facts.form["shape"]))
+    given = reading.over(prepared).inputs(rows, reading.columns)
+    shape = " x ".join(map(str, prepared.facts.form.get("shape", ("texts",))))
     try:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             said = network.eval()(*map(torch.from_numpy, given.values()))
@@ -94,6 +177,8 @@ def _refuse_misfit(network: nn.Module, name: str, task: Task, prepared: Prepared
         raise RequestError(
             f"'{name}' cannot read these inputs ({shape}): {str(error).splitlines()[0]}"
         ) from error
+    if task_named(prepared.facts.task).gives != "logits":
+        return
     wanted = (len(rows), len(prepared.facts.classes))
     if not isinstance(said, torch.Tensor) or tuple(said.shape) != wanted:
         came = tuple(said.shape) if isinstance(said, torch.Tensor) else f"a {type(said).__name__}"
@@ -132,7 +217,8 @@ def learn(
         path=checkpoint,
         emit=emit,
     )
-    save_network(folder, body, ModelFacts(task.name, made.blueprint, facts.form, facts.classes))
+    saved = ModelFacts(task.name, made.blueprint, facts.form, facts.classes)
+    save_network(folder, body, saved, made.reading)
     checkpoint.unlink(missing_ok=True)
     return {
         "curve": [dict(point) for point in outcome.curve],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from understudy.pipeline.learning import Candidate, labels_alone
@@ -44,6 +44,22 @@ class Plan:
     def record(self) -> dict[str, Any]:
         """The plan as an event of the log."""
         return {"steps": [asdict(step) for step in self.steps], "seconds": round(self.seconds, 1)}
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """Stands in for stored embeddings of so many features while steps are timed."""
+
+    features: int
+
+    def of(self, rows: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Shapes: B rows -> embedding [B, features]."""
+        import torch
+
+        return {"embedding": torch.ones(len(rows), self.features)}
+
+    def announce(self, rows: Any) -> None:
+        """Nothing to fetch."""
 
 
 def plan_of(production: Production) -> Plan:
@@ -86,7 +102,7 @@ def _students(production: Production, *, teacher_is_there: bool) -> Iterator[Ste
     recipe, made = production.recipe, production.student
     rows = len(production.prepared.splits["train"])
     seconds = None
-    for name in ("student", "control") if recipe.control else ("student",):
+    for name in ("student", "control") if production.has_control else ("student",):
         if teacher_is_there and production.is_done(name):
             yield Step(name, True, rows, 4 * made.parameters, 0.0)
             continue
@@ -109,7 +125,11 @@ def _training_seconds(production: Production, made: Candidate, training: Trainin
 
     with torch.random.fork_rng(devices=[]):
         network = production.task.network(made.fresh(), production.prepared.facts.form)
-        lesson = labels_alone(production.prepared, production.task.inputs)
+        lesson = labels_alone(made.reading.over(production.prepared), made.reading.columns)
+        if production.task.gives == "embedding":
+            stand_in = Rehearsal(made.blueprint.classes)
+            objective = production.features.objective
+            lesson = replace(lesson, knowledge=stand_in, objective=objective)
         steps = training.epochs * -(-len(lesson.rows()) // training.batch_size)
         return steps * probe_seconds(network, lesson, training, PROBED)
 
@@ -121,7 +141,8 @@ def _asking_seconds(production: Production, apprentices: list[Candidate], rows: 
 
     form = production.prepared.facts.form
     teachers: list[Teacher] = [
-        NetworkTeacher(production.task.network(made.fresh(), form)) for made in apprentices
+        NetworkTeacher(production.task.network(made.fresh(), form), reading=made.reading)
+        for made in apprentices
     ] or [production.teacher.teacher]
     size = min(BATCH, len(production.prepared))
     seconds = 0.0

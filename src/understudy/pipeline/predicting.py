@@ -19,15 +19,14 @@ def predict_file(model: str | Path, data: str, to: Path) -> int:
     import pyarrow as pa
 
     from understudy.data import sources
-    from understudy.data.columns import choose_columns
     from understudy.loading import load
+    from understudy.tasks import task_named
 
     if to.suffix not in FORMATS:
         raise RequestError(f"'{to}': cannot write that; {did_you_mean(to.suffix, FORMATS)}")
     loaded = load(model)
     rows = sources.read(data)
-    column = choose_columns(rows, ("image",), {})["image"]
-    said = loaded.answers(rows.columns[column])
+    said = loaded.answers(task_named(loaded.task).given(rows, {}))
     names = np.asarray(loaded.classes, dtype=object)
     table = pa.table(
         {

@@ -39,9 +39,25 @@ def read_sources(data: Data) -> dict[str, Rows]:
     return found
 
 
+def task_of(data: Data) -> str:
+    """The task that the training rows are for, where a recipe does not say.
+
+    Raises: RequestError where they cannot be read, or are for a task that is not there.
+    """
+    from understudy.recipe.guessing import guessed_task
+
+    try:
+        return guessed_task(sources.read(data.train), data.columns)
+    except RequestError as error:
+        raise RequestError(f"data.train: {error}") from error
+
+
 def rows_key(task: Task, data: Data, rows: Mapping[str, Rows]) -> str:
     """Equal for equal content and settings, wherever the files lie."""
-    settings = asdict(replace(data, train=None, validation=None, test=None, unlabelled=None))
+    without = replace(
+        data, train=None, validation=None, test=None, unlabelled=None, out_of_scope=None
+    )
+    settings = asdict(without)
     for role in ROLES:
         settings[role] = rows[role].fingerprint if role in rows else None
     return content_key({"format": FORMAT, "task": task.name, "data": settings})[:32]

@@ -236,7 +236,7 @@ def _finish(production: Production) -> None:
     mode = "live" if production.store is None else "stored"
     workspace.emit({"event": "knowledge", "mode": mode})
     production.trained("student")
-    if recipe.control:
+    if production.has_control:
         production.trained("control")
     production.rivals()
     for form in recipe.export:
@@ -259,23 +259,31 @@ def _score(production: Production) -> dict[str, Any]:
     from understudy.pipeline import facts
     from understudy.pipeline.contenders import contenders, test_rows
     from understudy.pipeline.scoring import conclude, score
-    from understudy.pipeline.showing import keep_material
+    from understudy.pipeline.scoring_vectors import score_vectors
+    from understudy.pipeline.showing import keep_material, keep_vectors
     from understudy.report.card import write_card
 
     workspace, recipe = production.workspace, production.recipe
 
     def make() -> dict[str, Any]:
-        rows = test_rows(production)
-        card, answers = score(
-            contenders(production, production.rival_names, recipe.export),
-            production.task,
-            rows,
-            recipe.evaluation,
-            folder=workspace.out,
-            data=facts.data_facts(production),
-            knowledge=facts.knowledge_facts(production),
-        )
-        keep_material(production, rows, answers, facts.curves(production))
+        models = contenders(production, production.rival_names, recipe.export)
+        given: dict[str, Any] = {
+            "folder": workspace.out,
+            "data": facts.data_facts(production),
+            "knowledge": facts.knowledge_facts(production),
+        }
+        task, curves = production.task, facts.curves(production)
+        if task.gives == "embedding":
+            rivals = recipe.rivals != "none"
+            prepared = production.prepared
+            card, found = score_vectors(
+                models, task, prepared, recipe.evaluation, rivals=rivals, **given
+            )
+            keep_vectors(production, found, curves)
+        else:
+            rows = test_rows(production)
+            card, answers = score(models, task, rows, recipe.evaluation, **given)
+            keep_material(production, rows, answers, curves)
         return {"card": card}
 
     card = production.step("score", make)["card"]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.evaluation import predictions, scorecard
 from understudy.evaluation.memory import Stored as StoredModel
-from understudy.evaluation.memory import peak_memory
+from understudy.evaluation.memory import peak_memory, storable
+from understudy.evaluation.out_of_scope import out_of_scope
 from understudy.evaluation.predictor import Predictor, ask, rows_between
-from understudy.evaluation.scorecard import Evidence, Facts
+from understudy.evaluation.scorecard import Evidence, Facts, plain
 from understudy.evaluation.speed import measure
 from understudy.pipeline.machine import processor
 from understudy.requirements import judge, parse, records
@@ -26,6 +27,7 @@ LOADERS = {
     "network": "understudy.evaluation.networks:load",
     "rival": "understudy.evaluation.rivals:load",
     "onnx": "understudy.export.onnx:load",
+    "onnx-int8": "understudy.export.onnx_int8:load",
 }
 MEMORY_ROWS = 128
 """Rows in the one batch that peak memory is measured on."""
@@ -52,6 +54,10 @@ class TestRows:
     """The number of each row in its source."""
     classes: tuple[str, ...]
     slices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    outside: Inputs = field(default_factory=dict)
+    """Rows of no class, for telling whether confidence tells them apart."""
+    validation: Inputs = field(default_factory=dict)
+    """Rows in scope, on which a threshold is set."""
 
 
 def score(
@@ -87,7 +93,7 @@ def score(
             facts={name: model.facts for name, model in models.items()},
             metric=task.metric,
             speeds=speeds,
-            memories=_memories(models, rows.inputs, folder),
+            memories=memories(models, rows.inputs, folder),
             slices=rows.slices,
             data=data,
             knowledge=knowledge,
@@ -95,15 +101,23 @@ def score(
             resamples=settings.resamples,
         )
     )
-    card["conditions"] = {
-        "processor": processor(),
-        "threads": settings.threads,
-        "timed_rows": min(len(rows.labels), TIMED_ROWS),
-        "memory_batch": min(len(rows.labels), MEMORY_ROWS),
-    }
+    if rows.outside:
+        for name, model in models.items():
+            card["models"][name]["out_of_scope"] = _outside(model.predictor, answers[name], rows)
+    card["conditions"] = conditions(settings, len(rows.labels))
     path = folder / "predictions.parquet"
     predictions.write(path, rows.numbers, rows.labels, rows.classes, answers)
     return card, answers
+
+
+def _outside(predictor: Predictor, inside: Answers, rows: TestRows) -> dict[str, Any]:
+    """Whether a model's confidence tells rows of no class from the test rows."""
+    others = (
+        ask(predictor, inputs, classes=len(rows.classes)).confidence
+        for inputs in (rows.outside, rows.validation)
+    )
+    found: dict[str, Any] = plain(out_of_scope(inside.confidence, *others))
+    return found
 
 
 def conclude(card: Mapping[str, Any], rules: Sequence[str], shipped: Sequence[str]) -> Any:
@@ -112,13 +126,24 @@ def conclude(card: Mapping[str, Any], rules: Sequence[str], shipped: Sequence[st
     return scorecard.conclude(card, records(results))
 
 
-def _memories(
+def conditions(settings: Evaluation, rows: int) -> dict[str, Any]:
+    """Under which conditions speed and memory were measured, on so many test rows."""
+    return {
+        "processor": processor(),
+        "threads": settings.threads,
+        "timed_rows": min(rows, TIMED_ROWS),
+        "memory_batch": min(rows, MEMORY_ROWS),
+    }
+
+
+def memories(
     models: Mapping[str, Contender], inputs: Inputs, folder: Path
 ) -> dict[str, float | None]:
+    """Peak memory of answering a batch, in MB, by model; None where it cannot be measured."""
     from safetensors.numpy import save_file
 
     rows = folder / ".memory.safetensors"
-    save_file(dict(rows_between(inputs, 0, MEMORY_ROWS)), rows)
+    save_file(storable(rows_between(inputs, 0, MEMORY_ROWS)), rows)
     stored = {name: model.stored for name, model in models.items() if model.stored is not None}
     try:
         return peak_memory(stored, rows, MEMORY_ROWS, LOADERS)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from understudy.evaluation import calibration
+from understudy.evaluation.embeddings import worst_matches
 from understudy.files import write_json
 from understudy.pipeline.machine import environment
 
 if TYPE_CHECKING:
+    from understudy.evaluation.embeddings import Found
     from understudy.evaluation.predictor import Answers
     from understudy.pipeline.distilling import Production
     from understudy.pipeline.scoring import TestRows
@@ -59,6 +61,39 @@ def keep_material(
     )
 
 
+def keep_vectors(
+    production: Production, found: Mapping[str, Found], curves: Mapping[str, Any]
+) -> None:
+    """The same for embeddings: curves, and the texts that the student places worst."""
+    prepared = production.prepared
+    rows = prepared.splits["test"]
+    worst = worst_matches(found["student"], EXAMPLES_EACH)
+    chosen = np.array(sorted(row for row, _ in worst), dtype=np.int64)
+    texts = prepared.raw.inputs(rows[chosen], production.task.inputs)
+    place = {int(row): at for at, row in enumerate(chosen)}
+    write_json(
+        production.workspace.checkpoint(MATERIAL),
+        {
+            "classes": [],
+            "curves": {name: list(curve) for name, curve in curves.items()},
+            "reliability": {},
+            "confusion": {},
+            "examples": [
+                {
+                    "kind": "worst match",
+                    "row": row,
+                    "label": "",
+                    "answers": {"student": [f"cosine {cosine:.3f}", cosine]},
+                    "picture": None,
+                    "text": production.task.text(texts, place[row]),
+                }
+                for row, cosine in worst
+            ],
+            "environment": environment(production.recipe.evaluation.threads),
+        },
+    )
+
+
 def material(folder: Path, title: str) -> Material:
     """All that the report of a run shows, from the run folder alone."""
     from understudy.report import Example, Material
@@ -71,11 +106,11 @@ def material(folder: Path, title: str) -> Material:
             label=example["label"],
             answers={name: (said[0], said[1]) for name, said in example["answers"].items()},
             picture=base64.b64decode(example["picture"]) if example["picture"] else None,
-            text=None,
+            text=example.get("text"),
         )
         for example in kept["examples"]
     ]
-    usage = folder / "export" / "onnx" / "use.py"
+    usages = sorted((folder / "export").glob("onnx*/use.py"))
     return Material(
         title=title,
         scorecard=json.loads((folder / "scorecard.json").read_text()),
@@ -86,7 +121,7 @@ def material(folder: Path, title: str) -> Material:
         },
         confusion=kept["confusion"],
         examples=examples,
-        usage=usage.read_text() if usage.is_file() else PYTHON_USAGE,
+        usage=usages[0].read_text() if usages else PYTHON_USAGE,
         recipe=(folder / "recipe.yaml").read_text(),
         environment=kept["environment"],
         classes=tuple(kept["classes"]),
@@ -135,6 +170,7 @@ def _examples(
                     for name in shown
                 },
                 "picture": base64.b64encode(picture).decode() if picture else None,
+                "text": production.task.text(rows.inputs, int(row)),
             }
     yield from _suspects(production)
 
@@ -151,6 +187,7 @@ def _suspects(production: Production) -> Iterator[dict[str, Any]]:
             "label": prepared.facts.classes[prepared.labels[row]],
             "answers": {"teacher": [prepared.facts.classes[said], confidence]},
             "picture": base64.b64encode(picture).decode() if picture else None,
+            "text": production.task.text(inputs, 0),
         }
 
 
@@ -162,7 +199,7 @@ def suspect_rows(production: Production) -> list[tuple[int, int, float]]:
     """
     from understudy.evaluation.predictor import answers_from
 
-    if production.store is None:
+    if production.store is None or production.task.gives != "logits":
         return []
     labels, found = production.prepared.labels, []
     for start in range(0, len(labels), ROWS_AT_ONCE):

@@ -6,7 +6,7 @@ import copy
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +22,15 @@ from understudy.pipeline.learning import (
 )
 from understudy.pipeline.workspace import sweep
 from understudy.recipe.schema import Ensembled, Given, Trained
+from understudy.tasks import task_named
+from understudy.tasks.reading import Tokenised
 
 if TYPE_CHECKING:
     from torch import nn
 
     from understudy.pipeline.workspace import Workspace
     from understudy.tasks import Prepared, Task
+    from understudy.tasks.reading import Reading
     from understudy.teachers import Teacher
 
 LEARNT = "learnt.json"
@@ -54,6 +57,8 @@ class Search:
     prepared: Prepared
     workspace: Workspace
     allow_code: bool = False
+    made: dict[int, Candidate] = field(default_factory=dict)
+    """Teachers that are to be trained, by the identity of what asks for them."""
 
     def find(self, spec: Any) -> Found:
         """The teacher that a recipe names, held against the classes of the data.
@@ -104,7 +109,7 @@ class Search:
                 facts = learn(
                     made,
                     self.task,
-                    labels_alone(self.prepared, self.task.inputs),
+                    labels_alone(made.reading.over(self.prepared), made.reading.columns),
                     spec.training,
                     key=key,
                     folder=folder,
@@ -117,23 +122,25 @@ class Search:
         facts = self.workspace.step(f"teacher-{key[:8]}", key, make, folder / LEARNT)
         own = copy.deepcopy(spec.train) if made.is_given else None
         network = load_network(folder, module=own, allow_code=self.allow_code)
+        place = None if made.is_given else folder
         return replace(
-            _found(network, self.prepared.facts.classes, None if made.is_given else folder),
+            self._found(network, self.prepared.facts.classes, place, made.reading),
             bytes=facts["bytes"],
             curve=tuple(facts["curve"]),
         )
 
     def apprentice(self, spec: Trained) -> Candidate:
         """The network that is to become the teacher, untrained."""
-        seed = spec.training.seed
-        return candidate(
-            spec.train,
-            self.task,
-            self.prepared,
-            seed,
-            allow_code=self.allow_code,
-            dropout=spec.dropout,
-        )
+        if id(spec) not in self.made:
+            self.made[id(spec)] = candidate(
+                spec.train,
+                self.task,
+                self.prepared,
+                spec.training.seed,
+                allow_code=self.allow_code,
+                dropout=spec.dropout,
+            )
+        return self.made[id(spec)]
 
     def home(self, made: Candidate, spec: Trained) -> Path:
         """Where a teacher that runs train is kept; its name is the key of all that makes it."""
@@ -155,7 +162,7 @@ class Search:
 
         if isinstance(spec.model, nn.Module):
             body = copy.deepcopy(spec.model).cpu()
-            return _found(self._network(body, spec, {}), spec.classes, None)
+            return self._found(self._network(body, spec, {}), spec.classes, None)
         path = Path(spec.model).expanduser()
         for folder in (path, path / "student"):
             if (folder / "understudy.json").is_file():
@@ -163,10 +170,10 @@ class Search:
         return self._foreign(spec, path)
 
     def _saved(self, folder: Path) -> Found:
-        from understudy.tasks.folders import load_network, read_facts
+        from understudy.tasks.folders import load_network, load_reading, read_facts
 
         network = load_network(folder, allow_code=self.allow_code)
-        return _found(network, read_facts(folder).classes, folder)
+        return self._found(network, read_facts(folder).classes, folder, load_reading(folder))
 
     def _foreign(self, spec: Given, path: Path) -> Found:
         """A Transformers model, or what the user's own function makes."""
@@ -180,16 +187,32 @@ class Search:
         _refuse_files(spec.model, path)
         if re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", spec.model):
             body = call_for_network(spec.model, self.allow_code)
-            return _found(self._network(body, spec, {}), spec.classes, None)
+            return self._found(self._network(body, spec, {}), spec.classes, None)
         if not path.exists() and not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", spec.model):
             raise RequestError(
                 f"teacher: '{spec.model}' does not exist; give a model folder, a hub id, "
                 "'package.module:function', {train: PRESET} or {ensemble: [...]}"
             )
         source = str(path) if path.exists() else spec.model
+        if "text" in self.task.inputs:
+            return self._text_model(source, spec)
         body = trained_classifier(source)
         network = self._network(body, spec, preprocessing(source) or {})
-        return _found(network, spec.classes or named_classes(body), None)
+        return self._found(network, spec.classes or named_classes(body), None)
+
+    def _text_model(self, source: str, spec: Given) -> Found:
+        """A Transformers classifier of texts, with its own tokenizer."""
+        from understudy.students.hugging_face import named_classes
+        from understudy.students.text_transformers import trained_text_classifier
+        from understudy.students.tokens import read_tokens
+
+        reading = Tokenised(read_tokens(source, self.prepared.facts.form["tokens"]))
+        if self.task.gives == "embedding":
+            from understudy.students.sentence_folders import read_encoder
+
+            return self._found(read_encoder(source), None, None, reading)
+        body = trained_text_classifier(source)
+        return self._found(body, spec.classes or named_classes(body), None, reading)
 
     def _network(self, body: nn.Module, spec: Given, own: Mapping[str, Any]) -> nn.Module:
         """The body behind the preprocessing that was stated, its own, or that of the data."""
@@ -200,19 +223,38 @@ class Search:
         }
         return self.task.network(body, {**self.prepared.facts.form, **own, **stated})
 
+    def _found(
+        self,
+        network: nn.Module,
+        classes: tuple[str, ...] | None,
+        folder: Path | None,
+        reading: Reading | None = None,
+    ) -> Found:
+        from understudy.teachers import NetworkTeacher
+
+        weights = list(network.parameters())
+        return Found(
+            NetworkTeacher(network, classes, reading, self.task.gives),
+            sum(weight.numel() for weight in weights),
+            sum(weight.numel() * weight.element_size() for weight in weights),
+            folder,
+        )
+
 
 def refuse_other_classes(teacher: Teacher, prepared: Prepared, inputs: tuple[str, ...]) -> None:
     """Ask two rows, and raise RequestError unless the teacher answers the classes of the data."""
     from understudy.teachers.teaching import probe
 
-    classes = prepared.facts.classes
+    classes, gives = prepared.facts.classes, task_named(prepared.facts.task).gives
     try:
-        width = probe(teacher, prepared, inputs)["logits"].shape[-1]
+        width = probe(teacher, prepared, inputs)[gives].shape[-1]
     except MISFITS as error:
-        shape = " x ".join(map(str, prepared.facts.form["shape"]))
+        shape = " x ".join(map(str, prepared.facts.form.get("shape", ("texts",))))
         raise RequestError(
             f"the teacher cannot read these inputs ({shape}): {str(error).splitlines()[0]}"
         ) from error
+    if gives != "logits":
+        return
     if width != len(classes):
         raise RequestError(
             f"the teacher answers {width} classes, but the data have {len(classes)}: "
@@ -224,18 +266,6 @@ def refuse_other_classes(teacher: Teacher, prepared: Prepared, inputs: tuple[str
             f"the teacher's classes stand in another order than the data's: [{', '.join(known)}] "
             f"against [{', '.join(classes)}]; set data.classes to the teacher's order"
         )
-
-
-def _found(network: nn.Module, classes: tuple[str, ...] | None, folder: Path | None) -> Found:
-    from understudy.teachers import NetworkTeacher
-
-    weights = list(network.parameters())
-    return Found(
-        NetworkTeacher(network, classes),
-        sum(weight.numel() for weight in weights),
-        sum(weight.numel() * weight.element_size() for weight in weights),
-        folder,
-    )
 
 
 def _total(numbers: list[int | None]) -> int | None:

@@ -2,36 +2,66 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import RequestError
+from understudy.recipe.appraisal import IMAGES, TEXTS
 
 if TYPE_CHECKING:
+    from understudy.data.cells import Column
     from understudy.data.rows import Rows
 
 SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".m4a")
 WORDS = 4
 """A cell of so many is a text and no category."""
+SAMPLE = 64
+"""Cells that are looked at to tell what a column holds."""
 
 
-def image_columns(rows: Rows) -> dict[str, str]:
-    """The columns `image` and `label` of rows of images.
+def guessed_task(rows: Rows, given: Mapping[str, str] | None = None) -> str:
+    """The name of the task that these rows are for; `given` are columns that the user named.
 
-    Raises: RequestError where the rows are for a task that is not there yet, or no column can be
-    the label.
+    Raises: RequestError where it is a task that is not there yet.
     """
-    from understudy.data.sources import choose_columns
+    given = given or {}
+    if "image" in given or _image_column(rows) is not None:
+        return IMAGES
+    if "text" in given or _text_columns(rows):
+        return TEXTS
+    raise RequestError(
+        f"{rows.origin} holds neither images nor texts (it has {_listed(rows)}), so it seems to be "
+        f"for {_other_task(rows)}; that task is not there yet, image-classification and "
+        "text-classification are"
+    )
 
-    image = _image_column(rows)
-    if image is None:
-        raise RequestError(
-            f"{rows.origin} holds no images (it has {_listed(rows)}), so it is for "
-            f"{_other_task(rows)}; that task is not there yet, image-classification is"
-        )
-    others = [name for name in rows.columns if name != image]
+
+def guessed_columns(rows: Rows, task: str) -> dict[str, str]:
+    """The columns `image` and `label`, or `text`, `text_2` where there are two, and `label`.
+
+    Raises: RequestError where no column can be the label.
+    """
+    from understudy.data.columns import TEXTS as KEYS
+
+    image = _image_column(rows) if task == IMAGES else None
+    found = {"image": image} if image else dict(zip(KEYS, _text_columns(rows), strict=False))
+    return {**found, "label": _label_column(rows, found.values())}
+
+
+def _label_column(rows: Rows, inputs: Collection[str]) -> str:
+    """The only column beside the inputs, or one of a known name."""
+    from understudy.data.columns import choose_columns
+
+    others = {name: column for name, column in rows.columns.items() if name not in inputs}
     if len(others) == 1:
-        return {"image": image, "label": others[0]}
-    return choose_columns(rows, ("image", "label"), {"image": image})
+        return next(iter(others))
+    named = choose_columns(rows, ("label",), {})["label"]
+    if named in inputs:
+        return choose_columns(replace(rows, columns=others), ("label",), {})["label"]
+    return named
 
 
 def _listed(rows: Rows) -> str:
@@ -40,45 +70,75 @@ def _listed(rows: Rows) -> str:
 
 
 def _image_column(rows: Rows) -> str | None:
-    """A column of a known name that holds images, or the one that does."""
-    from understudy.data.sources import choose_columns
+    """A column of a known name that holds images, or the first that does."""
+    from understudy.data.columns import KNOWN
 
     able = [name for name in rows.columns if _holds_images(rows.columns[name])]
+    by_lower_case = {name.lower(): name for name in reversed(able)}
+    known = (by_lower_case[name] for name in KNOWN["image"] if name in by_lower_case)
+    return next(known, able[0] if able else None)
+
+
+def _text_columns(rows: Rows) -> tuple[str, ...]:
+    """The columns that are known to hold texts, and do; else the one whose texts are longest."""
+    from understudy.data.columns import text_columns
+
+    words = {
+        name: length
+        for name, column in rows.columns.items()
+        if (length := _words(column)) is not None
+    }
     try:
-        named = choose_columns(rows, ("image",), {})["image"]
+        known = text_columns(rows, {})
     except RequestError:
-        named = None
-    if named in able:
-        return named
-    return able[0] if len(able) == 1 else None
+        known = ()
+    if known and all(name in words for name in known):
+        return known
+    longest = max(words, key=lambda name: words[name], default=None)
+    return () if longest is None or words[longest] < WORDS else (longest,)
 
 
-def _holds_images(column: Any) -> bool:
-    """Arrays of two dimensions or more, names of image files, bytes, or pictures."""
+def _some(column: Column) -> list[Any]:
+    """Cells from all over a column, without those that are missing."""
+    cells = (column[row] for row in range(0, len(column), max(1, len(column) // SAMPLE)))
+    return [cell for cell in cells if cell is not None]
+
+
+def _words(column: Column) -> float | None:
+    """Words of a typical cell, or None where the cells are no texts, or name files."""
+    from understudy.data.linked import IMAGE_SUFFIXES
+
+    some = _some(column)
+    if not some or not all(isinstance(cell, str) for cell in some):
+        return None
+    if all(cell.lower().endswith((*IMAGE_SUFFIXES, *SOUNDS)) for cell in some):
+        return None
+    return float(statistics.median(len(cell.split()) for cell in some))
+
+
+def _holds_images(column: Column) -> bool:
+    """Arrays, names of image files, bytes, or pictures."""
+    import numpy as np
+
     from understudy.data.linked import names_files
 
     first = column[0] if len(column) else None
-    if isinstance(first, str):
+    if isinstance(first, str | Path):
         return names_files(column)
-    return first is not None and not _is_number(first) and not isinstance(first, bool)
-
-
-def _is_number(value: Any) -> bool:
-    import numpy as np
-
-    return isinstance(value, int | float | np.generic)
+    return isinstance(first, np.ndarray | bytes) or type(first).__module__.startswith("PIL.")
 
 
 def _other_task(rows: Rows) -> str:
-    """The task of rows without images."""
-    from understudy.data.columns import KNOWN
-
-    first = {name.lower(): column[0] for name, column in rows.columns.items() if len(column)}
-    texts = {name: value for name, value in first.items() if isinstance(value, str)}
-    if any(value.lower().endswith(SOUNDS) for value in texts.values()):
+    """The task of rows without images and texts."""
+    sounds = (
+        isinstance(cell, str) and cell.lower().endswith(SOUNDS)
+        for column in rows.columns.values()
+        for cell in _some(column)
+    )
+    if any(sounds):
         return "audio-classification"
-    if any(name in KNOWN["text"] or len(text.split()) >= WORDS for name, text in texts.items()):
-        return "text-classification"
-    if {"user", "item"} <= {name.removesuffix("_id").removesuffix("id") for name in first}:
+    if {"user", "item"} <= {
+        name.lower().removesuffix("_id").removesuffix("id") for name in rows.columns
+    }:
         return "recommendation"
     return "tabular-classification"

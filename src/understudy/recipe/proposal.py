@@ -4,114 +4,90 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from understudy.recipe.writing import on_one_line
 
 if TYPE_CHECKING:
-    from understudy.recipe.appraising import Appraisal
+    from understudy.recipe.appraisal import Appraisal
+    from understudy.recipe.beside import Beside
 
-LARGEST_SIDE = 96
-"""Pixels; larger images are made smaller for a student that is to run anywhere."""
 SHOWN = 12
 """Classes named in a comment."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a look at the training rows showed.
+    """What a look at the training rows showed, whatever they hold.
 
-    `size` is height and width in pixels; where `sizes_differ`, the one that suits them all.
     `class_rows` are the rows of the rarest and of the most frequent class.
     """
 
     source: str
     rows: int
     unlabelled: int
+    task: str
     columns: Mapping[str, str]
     others: tuple[str, ...]
-    size: tuple[int, int]
-    channels: int
-    dtype: str
-    sizes_differ: bool
     classes: tuple[str, ...]
     class_rows: tuple[int, int]
     skipped: Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class Beside:
-    """A part that was found beside the training rows."""
+class Advice:
+    """What suits the rows of one task: all of a recipe in which tasks differ.
 
-    source: str
-    rows: int
+    `form` says what the inputs look like. `data`, `student`, `objective` and `require` are lines
+    of the recipe as they stand there. `teacher` is the preset to train where none was given,
+    `teaching` how a teacher that was not trained yet is trained, `training` how the student is.
+    """
 
-
-@dataclass(frozen=True)
-class Choices:
-    """Networks and lengths of training that suit the rows."""
-
+    form: str
+    data: tuple[str, ...]
     teacher: str
-    student: str
-    batch_size: int
-    teacher_epochs: int
-    epochs: int
+    teaching: Mapping[str, int | str]
+    student: tuple[str, ...]
+    objective: tuple[str, ...]
+    training: Mapping[str, int | str]
+    require: tuple[str, ...]
 
 
-def choose(rows: int, size: tuple[int, int]) -> Choices:
-    """By size of images and number of rows; so that a first run takes minutes on two cores."""
-    side = min(size)
-    teacher = "cnn-large" if side >= 8 else "mlp-512-512"
-    student = "cnn-small" if side >= 16 else "mlp-32"
-    if rows < 3000:
-        return Choices(teacher, student, 64, 20, 100)
-    if rows < 20_000:
-        return Choices(teacher, student, 128, 10, 30)
-    return Choices(teacher, student, 128, 4, 10)
-
-
-def compose(seen: Seen, beside: Mapping[str, Beside], teacher: Appraisal | None) -> str:
+def compose(
+    seen: Seen, advice: Advice, beside: Mapping[str, Beside], teacher: Appraisal | None
+) -> str:
     """The whole text; it reads as a recipe."""
-    size = _kept_size(seen, teacher)
-    choices = choose(seen.rows, size or seen.size)
     lines = [
         "# Proposed by `understudy init` after a look at the data; it runs as it is.",
-        *(f"# {sentence}" for sentence in _sentences(seen)),
+        *(f"# {sentence}" for sentence in _sentences(seen, advice.form)),
         "",
-        "task: image-classification",
+        f"task: {seen.task}",
         "",
         "data:",
-        *_data(seen, beside, size, teacher.classes if teacher else None),
+        *_data(seen, advice.data, beside, teacher.classes if teacher else None),
         "",
-        *_teacher(teacher, choices),
+        *_teacher(teacher, advice),
         "",
-        f"student: {choices.student}  # or another preset, or a model folder",
+        *advice.student,
         "",
         "objective:  # what the student minimises: a weighted sum",
-        "  - soft_labels: {temperature: 4, weight: 0.9}  # match the teacher's probabilities",
-        "  - hard_labels: {weight: 0.1}                  # and the labels",
+        *(f"  - {line}" for line in advice.objective),
         "",
         "training:  # of the student, and of the control that has no teacher",
-        f"  epochs: {choices.epochs}",
-        f"  batch_size: {choices.batch_size}",
-        "  learning_rate: 2.0e-3",
+        *(f"  {name}: {value}" for name, value in advice.training.items()),
         "  seed: 0",
         "",
         "export: [onnx]  # written, loaded back and scored beside the student",
         "",
         "# require:  # rules that an artefact must meet to ship",
-        "#   - quality_retained >= 0.97",
-        "#   - latency_p95_ms <= 10",
+        *(f"#   - {rule}" for rule in advice.require),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _sentences(seen: Seen) -> Iterator[str]:
+def _sentences(seen: Seen, form: str) -> Iterator[str]:
     """What was seen, a sentence a line."""
-    pixels = f"{seen.size[0]} x {seen.size[1]} pixels"
-    form = f"images that differ in size, {pixels} suit them" if seen.sizes_differ else pixels
-    colour = "grey" if seen.channels == 1 else "in colour"
-    yield f"Seen: {seen.rows:,} rows; {form}, {colour}, kept as {seen.dtype}."
+    yield f"Seen: {seen.rows:,} rows; {form}."
     some = on_one_line(list(seen.classes[:SHOWN]))[1:-1]
     more = ", ..." if len(seen.classes) > SHOWN else "."
     fewest, most = seen.class_rows
@@ -126,47 +102,35 @@ def _sentences(seen: Seen) -> Iterator[str]:
         yield f"Passed over: {told}."
 
 
-def _kept_size(seen: Seen, teacher: Appraisal | None) -> tuple[int, int] | None:
-    """The size to bring images to, where it is not their own."""
-    if teacher is not None and not teacher.is_preset:
-        if teacher.reads is not None and max(seen.size) > max(teacher.reads):
-            return teacher.reads
-    elif max(seen.size) > LARGEST_SIDE:
-        scale = LARGEST_SIDE / max(seen.size)
-        return (max(1, round(seen.size[0] * scale)), max(1, round(seen.size[1] * scale)))
-    return seen.size if seen.sizes_differ else None
-
-
 def _data(
     seen: Seen,
+    more: tuple[str, ...],
     beside: Mapping[str, Beside],
-    size: tuple[int, int] | None,
     classes: tuple[str, ...] | None,
 ) -> Iterator[str]:
     yield f"  train: {on_one_line(seen.source)}  # {seen.rows:,} rows"
     for role, share in (("validation", 0.1), ("test", 0.2)):
+        told = f"no {role} rows were found"
         if role in beside:
             found = beside[role]
-            yield f"  {role}: {on_one_line(found.source)}  # {found.rows:,} rows, found beside it"
-        else:
-            yield f"  {role}_share: {share}  # no {role} rows were found: split off train"
+            line = f"  {role}: {on_one_line(found.source)}"
+            if found.lacks is None:
+                yield f"{line}  # {found.rows:,} rows, found beside it"
+                continue
+            told = f"{on_one_line(found.source)} has no column {on_one_line(found.lacks)}"
+        yield f"  {role}_share: {share}  # {told}: split off train"
     yield f"  columns: {on_one_line(dict(seen.columns))}"
-    if size is not None:
-        yield f"  image_size: {list(size)}  # height and width that every image is brought to"
+    yield from (f"  {line}" for line in more)
     if classes is not None:
         yield f"  classes: {on_one_line(list(classes))}  # in the order of the teacher's outputs"
 
 
-def _teacher(teacher: Appraisal | None, choices: Choices) -> Iterator[str]:
-    if teacher is not None and not teacher.is_preset:
+def _teacher(teacher: Appraisal | None, advice: Advice) -> Iterator[str]:
+    if teacher is not None and teacher.begins is None:
         yield f"teacher: {on_one_line(teacher.name)}  # {teacher.comment}"
         return
-    preset = choices.teacher if teacher is None else teacher.name
-    told = "none was given, so a preset" if teacher is None else "a preset, which"
+    told = "none was given, so a preset" if teacher is None else f"{teacher.comment}, which"
     yield f"teacher:  # {told} is trained on the labels first, and kept"
-    yield f"  train: {preset}"
-    training: dict[str, Any] = {
-        "epochs": choices.teacher_epochs,
-        "batch_size": choices.batch_size,
-    }
-    yield f"  training: {on_one_line(training)}"
+    yield f"  train: {on_one_line(advice.teacher if teacher is None else teacher.name)}"
+    training = ", ".join(f"{name}: {value}" for name, value in advice.teaching.items())
+    yield f"  training: {{{training}}}"

@@ -150,7 +150,8 @@ def _refuse_unknown_names(recipe: Recipe, top: Spot) -> None:
         if recipe.task is not None:
             task_named(recipe.task)
         place = top.key("rivals")
-        chosen_kinds(recipe.rivals)
+        known = task_named(recipe.task).inputs if recipe.task else ("image", "text")
+        chosen_kinds(recipe.rivals, known)
         for at, rule in enumerate(recipe.require):
             place = top.key("require").item(at)
             parse(rule, place.label)

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from understudy.data.settings import Data
 from understudy.errors import RequestError
+from understudy.recipe.students import FromTeacher, Preset
 from understudy.training.settings import Training
 
 Teacher: TypeAlias = "Trained | Given | Ensembled | Any"
@@ -133,8 +134,9 @@ class Recipe:
 
     data: Data
     teacher: Teacher
-    student: Any
-    """A preset, a model folder or config, `package.module:function`; in Python a module."""
+    student: Preset | FromTeacher | Any
+    """A preset, a model folder or config, `package.module:function`, {preset: ...}, or
+    {from_teacher: ...}; in Python a module."""
     task: str | None = None
     objective: Any = None
     """A list of weighted terms; in Python `0.9 * SoftLabels(4) + 0.1 * HardLabels()`."""

@@ -160,6 +160,8 @@ def _items(hint: Any, value: list[Any] | tuple[Any, ...], spot: Spot) -> tuple[A
 
 def _chosen(records: list[Any], value: Mapping[str, Any], spot: Spot) -> Any:
     """The dataclass that a mapping means: the one whose first field it has."""
+    if len(records) == 1:
+        return records[0]
     first = {fields(kind)[0].name: kind for kind in records}
     for name, kind in first.items():
         if name in value:

@@ -6,9 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from understudy.evaluation.verdict import WORDS, spelled
 from understudy.files import write_atomically
+from understudy.report.naming import row_words
 
 Card = Mapping[str, Any]
+
+TAGS = {"text-embedding": "sentence-similarity"}
+"""What model hubs call a task, where they have another name for it."""
 
 
 def write_card(path: Path, title: str, scorecard: Card, classes: tuple[str, ...]) -> None:
@@ -23,37 +28,51 @@ def model_card(title: str, scorecard: Card, classes: tuple[str, ...]) -> str:
 
 def _lines(title: str, scorecard: Card, classes: tuple[str, ...]) -> Iterator[str]:
     student = scorecard["models"]["student"]
+    rows, task = row_words(scorecard), scorecard["task"]
     data = scorecard.get("data", {})
-    yield from ("---", "library_name: understudy", f"pipeline_tag: {scorecard['task']}")
+    yield from ("---", "library_name: understudy", f"pipeline_tag: {TAGS.get(task, task)}")
     yield from ("tags:", "- knowledge-distillation", "---", "")
     yield f"# {_plain(title)}: a distilled student"
     yield from ("", scorecard.get("why", ""), "")
     yield from ("## What it is for", "")
-    yield (
-        f"Task `{scorecard['task']}` on inputs like those that it was trained on: it answers one "
-        f"of {len(classes)} classes ({_listed(classes)}). It learnt from a larger teacher, and "
-        "knows nothing of other inputs: it answers one of its classes for those, too."
-    )
+    yield f"Task `{task}` on inputs like those that it was trained on: {_use(classes)}"
     yield from ("", "## How good it is", "")
-    yield f"On {scorecard['rows']:,} test rows, on which it was not trained:"
+    yield f"On {scorecard['rows']:,} {rows}, on which it was not trained:"
     yield from ("", *_table(scorecard), "")
-    calibration = student["calibration"]
-    yield (
-        f"Expected calibration error {calibration['ece']:.3f}, Brier score of the top answer "
-        f"{calibration['brier']:.3f}. Intervals are 95% bootstrap intervals over the test rows."
-    )
+    calibration = student.get("calibration")
+    if calibration:
+        yield (
+            f"Expected calibration error {calibration['ece']:.3f}, Brier score of the top answer "
+            f"{calibration['brier']:.3f}."
+        )
+    yield f"Intervals are 95% bootstrap intervals over the {rows}."
     yield from ("", "## How it was made", "")
     yield (
         f"Distilled with Understudy from {data.get('rows', 0):,} rows "
         f"({data.get('unlabelled', 0):,} of them without a label). {student['parameters']:,} "
-        "parameters. The control is the same network, trained as long on the labels alone."
+        "parameters."
     )
+    if "control" in scorecard["models"]:
+        yield "The control is the same network, trained as long on the labels alone."
     yield from ("", "## Limits", "", *_limits(scorecard), "")
+
+
+def _use(classes: tuple[str, ...]) -> str:
+    if not classes:
+        return (
+            "it gives each text a vector, and texts that mean alike have vectors that point alike. "
+            "It learnt from a larger teacher, and knows little of other kinds of text."
+        )
+    return (
+        f"it answers one of {len(classes)} classes ({_listed(classes)}). It learnt from a larger "
+        "teacher, and knows nothing of other inputs: it answers one of its classes for those, too."
+    )
 
 
 def _table(scorecard: Card) -> Iterator[str]:
     metric = scorecard["metric"]
-    yield f"| model | {metric} | 95% interval | agrees with the teacher | broken answers | bytes |"
+    agrees = "shares the teacher's ten nearest" if metric in WORDS else "agrees with the teacher"
+    yield f"| model | {spelled(metric)} | 95% interval | {agrees} | broken answers | bytes |"
     yield "|---|---|---|---|---|---|"
     for name, model in scorecard["models"].items():
         quality = model["quality"][metric]
@@ -72,10 +91,22 @@ def _table(scorecard: Card) -> Iterator[str]:
 
 def _limits(scorecard: Card) -> Iterator[str]:
     versus = scorecard["comparison"]["student"]
-    yield (
-        f"- It breaks {versus['harmful_flips']:.2%} of the answers that its teacher has right, and "
-        f"repeats {versus['inherited_errors']:.2%} of all rows' answers that its teacher has wrong."
-    )
+    if versus.get("inherited_errors") is not None:
+        yield (
+            f"- It breaks {versus['harmful_flips']:.2%} of the answers that its teacher has right, "
+            f"and repeats {versus['inherited_errors']:.2%} of all rows' answers that its teacher "
+            "has wrong."
+        )
+    elif versus.get("harmful_flips") is not None:
+        yield (
+            f"- For {versus['harmful_flips']:.2%} of the queries its teacher finds something "
+            "relevant among ten documents, and it does not."
+        )
+    if versus.get("drop_in_overlap") is not None:
+        yield (
+            "- In an index that its teacher made it finds "
+            f"{versus['drop_in_overlap']:.2%} of the teacher's ten nearest."
+        )
     for finding in scorecard.get("data", {}).get("findings", []):
         yield f"- {_plain(finding['text'])}"
     for piece in scorecard.get("advice", []):

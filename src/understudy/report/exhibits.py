@@ -71,7 +71,7 @@ def ranking(card: Mapping[str, Any]) -> Exhibit | None:
     points = list(_points(card))
     if not points:
         return None
-    title = f"{metric.words.capitalize()} of every model"
+    title = f"{metric.heading} of every model"
     better = "Higher" if metric.higher_is_better else "Lower"
     note = f"{better} is better. Lines are 95% intervals."
     chart = charts.intervals(points, title, Axis(metric.words, metric.tick))
@@ -124,7 +124,7 @@ def _table(title: str, metric: Metric, points: Sequence[Point], cost: Cost | Non
         )
         for point in points
     )
-    columns = ("Model", metric.words.capitalize(), "95% interval")
+    columns = ("Model", metric.heading, "95% interval")
     return Table(title, (*columns, cost.column) if cost else columns, tuple(rows))
 
 

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from understudy.evaluation.verdict import WORDS
+
 DASH = "–"
 SHARES = ("accuracy", "macro_f1", "f1", "recall", "precision")
-"""Metrics that are written as percentages, also with a suffix such as recall@10."""
+"""Metrics that are written as percentages, also with a suffix such as recall_at_10."""
 
 Write = Callable[[object], str]
 
@@ -152,16 +154,28 @@ class Metric:
     @property
     def is_share(self) -> bool:
         """Whether it is written as a percentage."""
-        return self.name.split("@")[0] in SHARES
+        return re.split("@|_at_", self.name)[0] in SHARES
+
+    @property
+    def of_vectors(self) -> bool:
+        """Whether it is of vectors and what they find, not of classes."""
+        return self.name in WORDS
 
     @property
     def words(self) -> str:
         """Its name in running text."""
-        return self.name.replace("_", " ")
+        return WORDS.get(self.name, self.name.replace("_", " "))
+
+    @property
+    def heading(self) -> str:
+        """Its name where a line begins with it."""
+        return self.words if self.of_vectors else self.words.capitalize()
 
     def value(self, value: object) -> str:
         """A value of the metric."""
-        return share(value) if self.is_share else significant(value, 4)
+        if self.is_share:
+            return share(value)
+        return fine(value) if self.of_vectors else significant(value, 4)
 
     def difference(self, value: object) -> str:
         """How much more of it one model has than another; shares differ by points."""
@@ -175,8 +189,11 @@ class Metric:
         found = number(value)
         if found is None:
             return DASH
-        written = f"{found * 100:+.1f}" if self.is_share else f"{found:+.4g}"
-        return "0.0" if written in ("+0.0", "-0.0") else typeset(written)
+        if self.is_share:
+            written = f"{found * 100:+.1f}"
+        else:
+            written = f"{found:+.3f}" if self.of_vectors else f"{found:+.4g}"
+        return typeset(written) if float(written) else written[1:]
 
     def tick(self, value: float, step: float) -> str:
         """A value on an axis whose ticks are `step` apart."""
@@ -189,7 +206,8 @@ class Metric:
 BY_NAME: Mapping[str, Write] = {
     **dict.fromkeys(("quality_retained", "recovered_gap", "agreement", "accuracy"), share),
     **dict.fromkeys(("harmful_flips", "helpful_flips", "inherited_errors", "macro_f1"), share),
-    **dict.fromkeys(("ece", "brier", "kl", "p_value"), fine),
+    **dict.fromkeys(("drop_in_overlap", "recall_at_10", "recall_at_100"), share),
+    **dict.fromkeys(("ece", "brier", "kl", "p_value", "cosine_p5", "out_of_scope_auroc"), fine),
     **dict.fromkeys(("parameters", "throughput_per_s"), count),
     **dict.fromkeys(("latency_p50_ms", "latency_p95_ms"), milliseconds),
     **dict.fromkeys(("size_ratio", "speedup"), times),

@@ -16,7 +16,25 @@ WORDS = {
     "95% interval": "Where the figure would lie in 95 of 100 test sets like this one, by "
     "resampling its rows (bootstrap). Models are compared on the same resampled rows.",
     "p": "The probability of a difference at least this large if both models were equally good "
-    "(McNemar's test). Below 0.05 it is unlikely to be chance.",
+    "(McNemar's test; without classes, the shared resamples). Below 0.05 it is hardly chance.",
+    "nDCG@10": "How much of what is relevant stands how high among a query's first ten documents "
+    "(normalised discounted cumulative gain); 1 is the best order.",
+    "MRR@10": "One over the place of the first relevant document, or 0 where it is not among ten; "
+    "the mean over queries.",
+    "Recall": "Share of a query's relevant documents that are among its first ten, or hundred.",
+    "Spearman correlation": "How well the order of the model's cosines is that of the given "
+    "scores, from -1 to 1; 1 is the same order.",
+    "Neighbour overlap": "Share of a text's ten nearest that are among the teacher's ten nearest "
+    "too, each model in its own space.",
+    "Drop-in overlap": "The same for the model's vectors among the teacher's: how well it searches "
+    "an index that the teacher made.",
+    "Cosine": "Between the model's vector of a text and the teacher's; 1 is the same direction. "
+    "One text in twenty lies below the small figure.",
+    "Right": "Of a query: something relevant is among its first ten documents.",
+    "Out-of-scope AUROC": "How well confidence tells inputs of no known class from the others; 1 "
+    "is always, 0.5 is chance.",
+    "Out-of-scope recall": "Share of the inputs of no known class that are told as such, by a "
+    "threshold on confidence that keeps 95% of the others.",
     "Agreement": "Share of rows on which the model gives the teacher's answer, right or wrong.",
     "Harmful flip": "The teacher is right and the model is wrong.",
     "Helpful flip": "The teacher is wrong and the model is right.",

@@ -60,7 +60,10 @@ def _as_sentence(clause: str, names: Mapping[str, Any]) -> str:
 
 
 def tiles(card: Mapping[str, Any]) -> list[Tile]:
-    """Quality kept, what the teacher added, the recovered gap, size and speed."""
+    """Quality kept, what the teacher added, the recovered gap, size and speed.
+
+    For vectors, the neighbours that are kept stand in the place of the gap.
+    """
     return list(_tiles(card, headline_model(card)))
 
 
@@ -71,7 +74,7 @@ def _tiles(card: Mapping[str, Any], name: str) -> Iterator[Tile]:
     note = f"{metric.words} {metric.value(got)}, the teacher has {metric.value(had)}"
     yield Tile("Quality kept", share(versus.get("quality_retained")), note)
     yield _added(card, name)
-    yield _gap(mapping(versus, "recovered_gap"))
+    yield _neighbours(versus) if metric.of_vectors else _gap(mapping(versus, "recovered_gap"))
     small, large = (figures.size(which.get("bytes")) for which in (model, teacher))
     note = f"{small} instead of {large}"
     yield _ratio("Size", versus.get("size_ratio"), "smaller", "larger", note)
@@ -106,6 +109,16 @@ def _gap(gap: Mapping[str, Any]) -> Tile:
     ends = span(gap.get("low"), gap.get("high"), write)
     note = f"{ends}; the control is 0%, the teacher 100%" if ends else "no interval"
     return Tile(title, write(gap["value"]), note)
+
+
+def _neighbours(versus: Mapping[str, Any]) -> Tile:
+    """Whether the same texts are near, and whether the teacher's index can be kept."""
+    dropped_in = number(versus.get("drop_in_overlap"))
+    note = "of the teacher's ten nearest"
+    if dropped_in is None:
+        return Tile("Neighbours kept", share(versus.get("agreement")), note)
+    note += f"; {share(dropped_in)} in an index that the teacher made"
+    return Tile("Neighbours kept", share(versus.get("agreement")), note)
 
 
 def _ratio(title: str, value: object, more: str, less: str, note: str) -> Tile:

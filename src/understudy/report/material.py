@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -16,11 +16,14 @@ class Example:
     row: int
     """Its number in the source."""
     label: str
-    answers: Mapping[str, tuple[str, float]]
-    """By model: the class it answered, and its confidence in [0, 1]."""
+    """The right class; of a query, a relevant document; empty where there is neither."""
+    answers: Mapping[str, tuple[str, float | None]]
+    """By model: what it answered, and its confidence in [0, 1] where that means something."""
     picture: bytes | None = None
     """A PNG."""
     text: str | None = None
+    right: Mapping[str, bool] = field(default_factory=dict)
+    """By model: whether it is right, where that is not whether it answered the label."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from understudy.report.figures import listing, mapping
+from understudy.report.figures import listing, mapping, text
 
 LEADING = ("teacher", "control", "student")
 ROLES = {
@@ -16,6 +16,13 @@ ROLES = {
     "artefact": "exported student",
 }
 """What a model is here, in a few words."""
+
+ROWS = {"query": "test queries", "pair": "test pairs"}
+
+
+def row_words(card: Mapping[str, Any]) -> str:
+    """What the rows of the test are called."""
+    return ROWS.get(text(card.get("row_is")), "test rows")
 
 
 def role(name: str) -> str:

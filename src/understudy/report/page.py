@@ -9,7 +9,7 @@ from typing import Any
 from understudy.report import confusion, exhibits, gallery, headline, tables, teaching
 from understudy.report.figures import Metric, at, count, listing, mapping, number, seconds, text
 from understudy.report.material import Material
-from understudy.report.naming import LEADING, headline_model
+from understudy.report.naming import LEADING, headline_model, row_words
 
 SECTIONS = {
     "requirements": "Requirements",
@@ -19,6 +19,7 @@ SECTIONS = {
     "training": "How training went",
     "calibration": "Whether confidence can be believed",
     "mistakes": "Which answers are wrong",
+    "matches": "Where vectors are not the teacher's",
     "data": "The data",
     "slices": "Quality by group of rows",
     "knowledge": "What the teacher was asked",
@@ -26,6 +27,8 @@ SECTIONS = {
     "making": "How it was made",
 }
 """The sections of a report in their order, by the name that links use."""
+OF_VECTORS = {"mistakes": "Which queries are lost"}
+"""What sections are called where there are no classes."""
 DATA = {
     "rows": "Rows",
     "train_rows": "To train on",
@@ -37,6 +40,7 @@ DATA = {
     "leaked_test_rows": "Leaked test rows",
     "suspect_labels": "Suspect labels",
 }
+COST_WORDS = ("Latency", "Throughput", "Memory", "Cost")
 KNOWLEDGE = {
     "mode": "Answers are",
     "rows": "Rows asked",
@@ -56,12 +60,15 @@ class Page:
     title: str
     task: str
     test_rows: str
+    row_words: str
+    of_vectors: bool
     model: str
     verdict: headline.Verdict
     tiles: list[headline.Tile]
     advice: list[str]
     checks: list[tables.Check]
     compared: tuple[tables.Table, ...]
+    explained: tuple[str, ...]
     price: str
     teaching: teaching.Teaching
     ranking: exhibits.Exhibit | None
@@ -70,6 +77,7 @@ class Page:
     calibration: list[exhibits.Exhibit]
     confusions: list[confusion.Confusion]
     flips: list[gallery.Group]
+    matches: list[gallery.Group]
     data: Mapping[str, str]
     findings: list[str]
     doubtful: list[gallery.Group]
@@ -89,11 +97,13 @@ class Page:
             "training": not self.training,
             "calibration": not self.calibration,
             "mistakes": not (self.confusions or self.flips),
+            "matches": not self.matches,
             "slices": not self.slices,
             "knowledge": not self.knowledge,
             "usage": not self.usage.strip(),
         }
-        return {name: title for name, title in SECTIONS.items() if not silent.get(name)}
+        titles = {**SECTIONS, **(OF_VECTORS if self.of_vectors else {})}
+        return {name: title for name, title in titles.items() if not silent.get(name)}
 
 
 def page_of(material: Material) -> Page:
@@ -104,12 +114,15 @@ def page_of(material: Material) -> Page:
         title=material.title,
         task=text(at(card, "task")).replace("-", " "),
         test_rows=count(rows),
+        row_words=row_words(card),
+        of_vectors=Metric.of(card).of_vectors,
         model=headline_model(card),
         verdict=headline.verdict(card),
         tiles=headline.tiles(card),
         advice=[text(piece) for piece in listing(card, "advice") if text(piece)],
         checks=tables.checks(card),
         compared=(tables.quality_table(card), tables.cost_table(card)),
+        explained=("Rival", *tables.quality_words(card), *COST_WORDS),
         price=_price(card),
         teaching=teaching.teaching(card),
         ranking=exhibits.ranking(card),
@@ -118,6 +131,7 @@ def page_of(material: Material) -> Page:
         calibration=exhibits.calibrations(material.reliability),
         confusions=_confusions(material),
         flips=gallery.groups(material.examples, flips=True),
+        matches=gallery.matches(material.examples),
         data=tables.facts(mapping(card, "data"), DATA),
         findings=_findings(card),
         doubtful=gallery.groups(material.examples, flips=False),

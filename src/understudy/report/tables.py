@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.report import figures
-from understudy.report.figures import DASH, Metric, at, listing, mapping, number, span, text
+from understudy.report.figures import (
+    DASH,
+    Metric,
+    Write,
+    at,
+    listing,
+    mapping,
+    number,
+    span,
+    text,
+)
 from understudy.report.naming import ROLES, headline_model, model_names, role
 
 
@@ -39,6 +49,88 @@ class Table:
     rows: tuple[Row, ...]
 
 
+@dataclass(frozen=True)
+class Column:
+    """A figure of every model: where the scorecard has it, and how it is written."""
+
+    title: str
+    section: str
+    path: tuple[str, ...]
+    write: Write
+    word: str = ""
+    """What the glossary explains it under."""
+    detail: str = ""
+    """What to write into the second line: "interval", or a key beside the figure."""
+
+    def known(self, card: Mapping[str, Any]) -> bool:
+        """Whether any model has it."""
+        return any(number(self._value(card, name)) is not None for name in model_names(card))
+
+    def cell(self, card: Mapping[str, Any], name: str) -> Cell:
+        """The figure of one model."""
+        around = mapping(card, self.section, name, *self.path[:-1])
+        if self.detail == "interval":
+            second = span(around.get("low"), around.get("high"), self.write)
+        else:
+            low = number(around.get(self.detail))
+            second = "" if low is None else f"{self.detail} {self.write(low)}"
+        return Cell(self.write(self._value(card, name)), second)
+
+    def _value(self, card: Mapping[str, Any], name: str) -> object:
+        return at(card, self.section, name, *self.path)
+
+
+def _versus(title: str, key: str, word: str = "", write: Write = figures.share) -> Column:
+    return Column(title, "comparison", (key,), write, word or title)
+
+
+def _quality(metric: str, word: str) -> Column:
+    named = Metric(metric)
+    return Column(named.heading, "models", ("quality", metric, "value"), named.value, word)
+
+
+KEPT = _versus("Kept", "quality_retained", "Quality kept")
+FLIPS = (
+    _versus("Harmful flips", "harmful_flips", "Harmful flip"),
+    _versus("Helpful flips", "helpful_flips", "Helpful flip"),
+    _versus("Inherited errors", "inherited_errors", "Inherited error"),
+)
+OF_CLASSES = (
+    KEPT,
+    _versus("Agreement", "agreement"),
+    *FLIPS,
+    _versus("KL", "kl", write=figures.fine),
+    Column("ECE", "models", ("calibration", "ece"), figures.fine, "ECE"),
+    Column("Brier", "models", ("calibration", "brier"), figures.fine, "Brier"),
+    *(
+        Column(
+            f"Out-of-scope {title}",
+            "models",
+            ("out_of_scope", *path, "value"),
+            write,
+            f"Out-of-scope {title}",
+            "interval",
+        )
+        for title, path, write in (
+            ("AUROC", ("auroc",), figures.fine),
+            ("recall", ("thresholds", "keeps_95", "recall"), figures.share),
+        )
+    ),
+)
+OF_VECTORS = (
+    _quality("mrr_at_10", "MRR@10"),
+    _quality("recall_at_10", "Recall"),
+    _quality("recall_at_100", "Recall"),
+    Column("To the teacher", "models", ("quality", "spearman_to_teacher", "value"), figures.fine),
+    KEPT,
+    _versus("Neighbour overlap", "agreement"),
+    _versus("Drop-in overlap", "drop_in_overlap"),
+    Column("Cosine", "comparison", ("cosine", "mean"), figures.fine, "Cosine", "p5"),
+    *FLIPS,
+)
+"""The figures of quality and trust beside the main metric; those that no model has are left out."""
+
+
 def texts(*values: str) -> tuple[Cell, ...]:
     """Cells of one line each."""
     return tuple(map(Cell, values))
@@ -46,10 +138,31 @@ def texts(*values: str) -> tuple[Cell, ...]:
 
 def quality_table(card: Mapping[str, Any]) -> Table:
     """How good every model is, and whether it can be trusted."""
+    columns = _columns(card)
+
+    def cells(card: Mapping[str, Any], name: str) -> tuple[Cell, ...]:
+        return tuple(column.cell(card, name) for column in columns)
+
+    titles = ("Model", *(column.title for column in columns))
+    return Table("Quality and trust", titles, _rows(card, cells, ROLES))
+
+
+def quality_words(card: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the glossary should explain beside that table."""
+    columns = _columns(card)
+    right = ("Right",) if Metric.of(card).of_vectors and FLIPS[0] in columns else ()
+    words = (column.word for column in columns if column.word and column != KEPT)
+    return tuple(dict.fromkeys((*right, *words)))
+
+
+def _columns(card: Mapping[str, Any]) -> tuple[Column, ...]:
+    """The main metric, and whatever else is known of at least one model."""
     metric = Metric.of(card)
-    columns = ("Model", metric.words.capitalize(), "Kept", "Agreement", "Harmful flips")
-    more = ("Helpful flips", "Inherited errors", "KL", "ECE", "Brier")
-    return Table("Quality and trust", (*columns, *more), _rows(card, _trust, ROLES))
+    path = ("quality", metric.name, "value")
+    word = metric.heading if metric.of_vectors else ""
+    main = Column(metric.heading, "models", path, metric.value, word, "interval")
+    others = OF_VECTORS if metric.of_vectors else OF_CLASSES
+    return (main, *(column for column in others if column.known(card) and column.path != path))
 
 
 def cost_table(card: Mapping[str, Any]) -> Table:
@@ -69,22 +182,6 @@ def _rows(
     return tuple(
         Row(name, cells(card, name), details.get(role(name), ""), role(name), name == first)
         for name in model_names(card)
-    )
-
-
-def _trust(card: Mapping[str, Any], name: str) -> tuple[Cell, ...]:
-    metric, versus = Metric.of(card), mapping(card, "comparison", name)
-    quality = mapping(card, "models", name, "quality", metric.name)
-    calibration = mapping(card, "models", name, "calibration")
-    interval = span(quality.get("low"), quality.get("high"), metric.value)
-    flips = ("agreement", "harmful_flips", "helpful_flips", "inherited_errors")
-    return (
-        Cell(metric.value(quality.get("value")), interval),
-        Cell(figures.share(versus.get("quality_retained"))),
-        *(Cell(figures.share(versus.get(flip))) for flip in flips),
-        Cell(figures.fine(versus.get("kl"))),
-        Cell(figures.fine(calibration.get("ece"))),
-        Cell(figures.fine(calibration.get("brier"))),
     )
 
 
@@ -140,7 +237,7 @@ def slice_tables(card: Mapping[str, Any]) -> list[Table]:
         found.setdefault(text(part.get("column"), DASH), []).append(Row(name, cells, detail))
     columns = ("Rows", "Teacher", "Control", "Student")
     return [
-        Table(f"{metric.words.capitalize()} by {column}", (column, *columns), tuple(rows))
+        Table(f"{metric.heading} by {column}", (column, *columns), tuple(rows))
         for column, rows in found.items()
     ]
 

@@ -11,11 +11,7 @@ from typing import Literal
 from torch import nn
 
 from understudy.errors import RequestError, did_you_mean
-from understudy.students.cnn import WIDTHS, Cnn
-from understudy.students.mlp import Mlp
-
-PRESETS = (*(f"cnn-{size}" for size in WIDTHS), "mlp-16", "mlp-32", "mlp-128", "mlp-800-800")
-"""The presets to suggest; `mlp-` takes any widths, and `small` alone means `cnn-small`."""
+from understudy.students.presets import PRESETS, TRANSFORMERS, Reads, is_preset, preset_network
 
 
 @dataclass(frozen=True)
@@ -24,38 +20,50 @@ class Blueprint:
 
     `kind` says how `source` is read: a preset by name, a Transformers model by its folder or id, a
     user's module by `package.module:function` (or by its class name, if it was given in Python).
-    `shape` is that of one image: height, width, channels.
+    `shape` is that of one image: height, width, channels; of a text: the size of its vocabulary,
+    and how many tokens are read at most.
     """
 
     kind: Literal["preset", "transformers", "module"]
     source: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     classes: int
     dropout: float = 0.0
+    reads: Reads = "image"
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is a Transformers model, saved and loaded by Transformers' own functions."""
+        is_miniature = self.reads == "text" and self.source in TRANSFORMERS
+        return self.kind == "transformers" or (self.kind == "preset" and is_miniature)
 
 
 def read_blueprint(
-    source: str, shape: tuple[int, int, int], classes: int, dropout: float = 0.0
+    source: str,
+    shape: tuple[int, ...],
+    classes: int,
+    dropout: float = 0.0,
+    reads: Reads = "image",
 ) -> Blueprint:
     """Decide what a recipe's `student:` or `train:` names.
 
     Raises: RequestError where it is none of a preset, a Transformers folder, or code.
     """
-    if _preset(source):
-        return Blueprint("preset", source, shape, classes, dropout)
+    if is_preset(source, reads):
+        return Blueprint("preset", source, shape, classes, dropout, reads)
     if re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", source):
-        return Blueprint("module", source, shape, classes)
+        return Blueprint("module", source, shape, classes, reads=reads)
     folder = Path(source).expanduser()
     if (folder / "config.json").is_file() or folder.name == "config.json":
-        return Blueprint("transformers", str(folder), shape, classes)
+        return Blueprint("transformers", str(folder), shape, classes, reads=reads)
     if folder.exists():
         raise RequestError(
             f"'{source}' is no model: expected a Transformers folder with config.json in it"
         )
     if re.fullmatch(r"[\w.-]+/[\w.-]+", source) and not source.startswith("."):
-        return Blueprint("transformers", source, shape, classes)
+        return Blueprint("transformers", source, shape, classes, reads=reads)
     raise RequestError(
-        f"'{source}' is neither a preset nor a model folder; {did_you_mean(source, PRESETS)}"
+        f"'{source}' is neither a preset nor a model folder; {did_you_mean(source, PRESETS[reads])}"
     )
 
 
@@ -64,34 +72,18 @@ def build(blueprint: Blueprint, *, allow_code: bool = False) -> nn.Module:
 
     Raises: RequestError where user code is named without `--allow-code`, or gives no module.
     """
+    source, shape, classes = blueprint.source, blueprint.shape, blueprint.classes
     if blueprint.kind == "module":
-        return call_for_network(blueprint.source, allow_code)
-    if blueprint.kind == "transformers":
-        from understudy.students.hugging_face import image_classifier
+        return call_for_network(source, allow_code)
+    if blueprint.kind == "preset":
+        return preset_network(source, blueprint.reads, shape, classes, blueprint.dropout)
+    if blueprint.reads == "text":
+        from understudy.students.text_transformers import text_classifier
 
-        return image_classifier(blueprint.source, blueprint.shape, blueprint.classes)
-    kind, sizes = _preset(blueprint.source) or ("", ())
-    if kind == "mlp":
-        return Mlp(blueprint.shape, blueprint.classes, sizes, blueprint.dropout)
-    if min(blueprint.shape[:2]) < 8:
-        raise RequestError(
-            f"'{blueprint.source}' needs images of at least 8 x 8 pixels, these are "
-            f"{blueprint.shape[0]} x {blueprint.shape[1]}; take an mlp, such as mlp-32"
-        )
-    return Cnn(blueprint.shape, blueprint.classes, sizes[0], blueprint.dropout)
+        return text_classifier(source, classes)
+    from understudy.students.hugging_face import image_classifier
 
-
-def is_preset(name: str) -> bool:
-    """Whether a name means one of our own networks."""
-    return _preset(name) is not None
-
-
-def _preset(name: str) -> tuple[str, tuple[int, ...]] | None:
-    """("mlp", widths) or ("cnn", (width,)), or None where the name is no preset."""
-    if re.fullmatch(r"mlp(-[1-9]\d*)+", name):
-        return "mlp", tuple(int(width) for width in name.split("-")[1:])
-    size = name.removeprefix("cnn-")
-    return ("cnn", (WIDTHS[size],)) if size in WIDTHS else None
+    return image_classifier(source, (shape[0], shape[1], shape[2]), classes)
 
 
 def call_for_network(reference: str, allow_code: bool) -> nn.Module:

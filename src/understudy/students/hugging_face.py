@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,18 @@ class LogitsOf(nn.Module):
 
     def extra_repr(self) -> str:
         """The config: settings that no weight shows, such as the heads, are part of a model."""
-        config = self.model.config.to_dict()
-        told = {name: value for name, value in config.items() if name not in NOT_THE_MODEL}
-        return json.dumps(told, sort_keys=True, default=str)
+        return described(self.model)
 
     def forward(self, pixels: Tensor) -> Tensor:
         logits: Tensor = self.model(pixel_values=pixels).logits
         return logits
+
+
+def described(model: Any) -> str:
+    """The config of a Transformers model as one line, without where it came from."""
+    config = model.config.to_dict()
+    told = {name: value for name, value in config.items() if name not in NOT_THE_MODEL}
+    return json.dumps(told, sort_keys=True, default=str)
 
 
 def image_classifier(source: str, shape: tuple[int, int, int], classes: int) -> LogitsOf:
@@ -83,18 +88,26 @@ def trained_classifier(source: str) -> LogitsOf:
         )
     except READING_FAILS as error:
         raise unreadable(source, error) from error
-    missing = sorted(found["missing_keys"])
-    if missing:
-        raise RequestError(
-            f"the model in '{source}' lacks {len(missing)} of its weights, {missing[0]} first, and "
-            "they would be random; give a folder that was saved with its classifier"
-        )
+    refuse_missing(
+        source, found["missing_keys"], "give a folder that was saved with its classifier"
+    )
     return LogitsOf(model)
 
 
-def named_classes(body: LogitsOf) -> tuple[str, ...] | None:
+def refuse_missing(source: str, names: Iterable[str], advice: str) -> None:
+    """Raise RequestError where a folder lacks weights, which would then be random."""
+    missing = sorted(names)
+    if missing:
+        raise RequestError(
+            f"the model in '{source}' lacks {len(missing)} of its weights, {missing[0]} first, and "
+            f"they would be random; {advice}"
+        )
+
+
+def named_classes(body: nn.Module) -> tuple[str, ...] | None:
     """The names of the outputs, in order, where the folder has better ones than LABEL_0."""
-    names = [str(name) for _, name in sorted(body.model.config.id2label.items())]
+    model: Any = body.model
+    names = [str(name) for _, name in sorted(model.config.id2label.items())]
     return None if names[0] == "LABEL_0" else tuple(names)
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from understudy.errors import RequestError
 from understudy.files import replace_atomically, write_json
@@ -15,6 +15,8 @@ from understudy.tasks import task_named
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from understudy.tasks.reading import Reading
 
 CONFIG = "understudy.json"
 WEIGHTS = "model.safetensors"
@@ -30,20 +32,35 @@ class ModelFacts:
     classes: tuple[str, ...]
 
 
-def save_network(folder: Path, body: nn.Module, facts: ModelFacts) -> None:
-    """Write the network that reads prepared inputs; a Transformers one by its own save_pretrained.
+def save_network(
+    folder: Path, body: nn.Module, facts: ModelFacts, reading: Reading | None = None
+) -> None:
+    """Write a network and how it reads; a Transformers one by its own save_pretrained.
 
     `understudy.json` comes last and says that the folder is whole.
     """
     from safetensors.torch import save_model
 
     folder.mkdir(parents=True, exist_ok=True)
-    if facts.blueprint.kind == "transformers":
+    kind = _kind(facts)
+    if kind == "encoder":
+        from understudy.students.sentence import SentenceEncoder, StaticEncoder
+        from understudy.students.sentence_folders import save_encoder
+
+        assert isinstance(body, SentenceEncoder | StaticEncoder)
+        save_encoder(folder, body, facts.form["tokens"])
+    elif kind == "text":
+        from understudy.students.text_transformers import save_text_classifier
+
+        save_text_classifier(folder, body, facts.classes)
+    elif kind == "image":
         from understudy.students.hugging_face import save_classifier
 
         save_classifier(folder, body, facts.classes, facts.form)
     else:
         replace_atomically(folder / WEIGHTS, lambda path: save_model(body, str(path)))
+    if reading is not None:
+        reading.save(folder)
     write_json(folder / CONFIG, {"schema": 1, **asdict(facts)})
 
 
@@ -80,7 +97,16 @@ def load_body(
     from safetensors import SafetensorError
     from safetensors.torch import load_model
 
-    if facts.blueprint.kind == "transformers":
+    kind = _kind(facts)
+    if kind == "encoder":
+        from understudy.students.sentence_folders import read_encoder
+
+        return read_encoder(folder).eval()
+    if kind == "text":
+        from understudy.students.text_transformers import trained_text_classifier
+
+        return trained_text_classifier(str(folder)).eval()
+    if kind == "image":
         from understudy.students.hugging_face import trained_classifier
 
         return trained_classifier(str(folder)).eval()
@@ -101,12 +127,26 @@ def load_body(
 def load_network(
     folder: Path, *, module: nn.Module | None = None, allow_code: bool = False
 ) -> nn.Module:
-    """The network in a folder behind its own preprocessing: stored inputs in, logits out."""
+    """The network in a folder behind its own preprocessing, for what its reading gives."""
     facts = read_facts(folder)
     body = load_body(folder, facts, module=module, allow_code=allow_code)
     return task_named(facts.task).network(body, facts.form).eval()
 
 
+def _kind(facts: ModelFacts) -> Literal["encoder", "text", "image", "own"]:
+    """Whose form a folder has: of sentence-transformers, of Transformers, or ours alone."""
+    blueprint = facts.blueprint
+    if task_named(facts.task).gives == "embedding" and blueprint.kind != "module":
+        return "encoder"
+    return blueprint.reads if blueprint.is_foreign else "own"
+
+
+def load_reading(folder: Path) -> Reading:
+    """How the network in a folder reads rows."""
+    facts = read_facts(folder)
+    return task_named(facts.task).reading(folder, facts.form)
+
+
 def weight_bytes(folder: Path) -> int:
     """Bytes of the weights in a model folder."""
-    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    return sum(path.stat().st_size for path in folder.rglob("*.safetensors"))

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from understudy.data import checks, images, labels, near, splits
+from understudy.data import checks, images, near
 from understudy.data.columns import choose_columns
-from understudy.errors import RequestError
 from understudy.store import Column, Index, create, rows_per_shard_for
-from understudy.tasks.prepared import ROLES, Facts, IntArray, Prepared, open_prepared, save_facts
+from understudy.tasks.labelled import (
+    about,
+    encode_labels,
+    parts_of,
+    refuse_bad_parts,
+    slice_values,
+    within,
+)
+from understudy.tasks.prepared import (
+    ROLES,
+    UNLABELLED,
+    Facts,
+    IntArray,
+    Prepared,
+    open_prepared,
+    save_facts,
+)
+from understudy.tasks.reading import AsStored, Reading
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,6 +40,7 @@ if TYPE_CHECKING:
     from understudy.data.settings import Data
     from understudy.objectives import Objective
     from understudy.store import Store
+    from understudy.students import Blueprint
 
 
 class ImageClassification:
@@ -32,6 +48,7 @@ class ImageClassification:
 
     name: ClassVar[str] = "image-classification"
     metric: ClassVar[str] = "accuracy"
+    gives: ClassVar[str] = "logits"
     inputs: ClassVar[tuple[str, ...]] = ("image",)
 
     def prepare(self, rows: Mapping[str, Rows], data: Data, folder: Path) -> Prepared:
@@ -41,16 +58,16 @@ class ImageClassification:
         """
         given = [role for role in ROLES if role in rows]
         columns = {role: _columns(rows[role], role, data) for role in given}
-        encoded, classes = _labels(rows, columns, data)
+        encoded, classes = encode_labels(rows, columns, data)
         numbers = np.concatenate([encoded[role] for role in given])
-        with _about("train"):
+        with about("train"):
             pixels = rows["train"].columns[columns["train"]["image"]]
             form = images.pixel_format(pixels, data.image_size)
         store = _store_images(rows, columns, numbers, form, folder)
 
         hashes = _hashes(store)
-        parts = _parts(given, encoded, hashes, data)
-        _refuse_bad_parts(parts, numbers, classes)
+        parts = parts_of(given, encoded, hashes, data)
+        refuse_bad_parts(parts, numbers, classes)
         mean, std = _moments(store, parts["train"])
         facts = Facts(
             task=self.name,
@@ -63,7 +80,7 @@ class ImageClassification:
             },
             rows={role: len(rows[role]) for role in given},
             findings=tuple(asdict(f) for f in _findings(parts, hashes, numbers, classes, store)),
-            slices=_slices(rows, data, parts, given),
+            slices=slice_values(rows, data, parts, given),
         )
         save_facts(folder, facts, numbers, parts)
         prepared = open_prepared(folder)
@@ -82,6 +99,20 @@ class ImageClassification:
 
         return 0.9 * SoftLabels(temperature=4.0) + 0.1 * HardLabels()
 
+    def blueprint(self, source: str, facts: Facts, dropout: float = 0.0) -> Blueprint:
+        """What a name under `student:` or `train:` means for these images."""
+        from understudy.students import read_blueprint
+
+        return read_blueprint(source, tuple(facts.form["shape"]), len(facts.classes), dropout)
+
+    def reading(self, folder: Path, form: Mapping[str, Any]) -> Reading:
+        """Every network takes the images as they are stored; the rest is inside it."""
+        return AsStored(self.inputs)
+
+    def given(self, rows: Rows, columns: Mapping[str, str]) -> Any:
+        """The images of a source, for `rows_of`."""
+        return rows.columns[choose_columns(rows, ("image",), columns)["image"]]
+
     def rows_of(self, form: Mapping[str, Any], given: Any) -> dict[str, Any]:
         """Files, PIL images or arrays as stored images of the size that the network was made for.
 
@@ -95,6 +126,10 @@ class ImageClassification:
         height, width, channels = form["shape"]
         pixels, _ = images.to_pixels(given, (height, width), channels, form["dtype"])
         return {"image": pixels}
+
+    def text(self, inputs: Mapping[str, Any], row: int) -> str | None:
+        """An image has no text."""
+        return None
 
     def picture(self, inputs: Mapping[str, Any], row: int) -> bytes | None:
         """The image of one row as a PNG, stretched to the full range of grey."""
@@ -111,34 +146,8 @@ class ImageClassification:
 
 
 def _columns(rows: Rows, role: str, data: Data) -> dict[str, str]:
-    wanted = ("image",) if role == "unlabelled" else ("image", "label")
+    wanted = ("image",) if role in UNLABELLED else ("image", "label")
     return choose_columns(rows, wanted, data.columns)
-
-
-def _labels(
-    rows: Mapping[str, Rows], columns: Mapping[str, Mapping[str, str]], data: Data
-) -> tuple[dict[str, IntArray], tuple[str, ...]]:
-    """The label numbers of each role, and the names of the classes as `train` has them."""
-    encoded = {}
-    classes = data.classes or rows["train"].classes
-    for role in columns:  # `train` first, which settles the classes
-        if role == "unlabelled":
-            encoded[role] = np.full(len(rows[role]), -1, dtype=np.int64)
-            continue
-        with _about(role):
-            given = rows[role].columns[columns[role]["label"]]
-            encoded[role], classes = labels.encode(given, classes)
-    assert classes is not None
-    return encoded, classes
-
-
-@contextmanager
-def _about(role: str) -> Iterator[None]:
-    """Say of which source an error tells."""
-    try:
-        yield
-    except RequestError as error:
-        raise RequestError(f"data.{role}: {error}") from error
 
 
 def _store_images(
@@ -159,9 +168,9 @@ def _store_images(
     for shard in store.missing():
         span = store.span(shard)
         pieces = []
-        for role, start, stop in _pieces(rows, span):
+        for role, start, stop in within(rows, span):
             part = rows[role].select(np.arange(start, stop)).columns[columns[role]["image"]]
-            with _about(role):
+            with about(role):
                 pixels, _ = images.to_pixels(part, form.size, form.channels, form.dtype)
             pieces.append(pixels)
         store.write(
@@ -169,19 +178,6 @@ def _store_images(
             {"image": np.concatenate(pieces), "label": numbers[span.start : span.stop]},
         )
     return store
-
-
-def _pieces(rows: Mapping[str, Rows], span: range) -> Iterator[tuple[str, int, int]]:
-    """(role, start, stop) of the parts of each role that fall into a span of all rows."""
-    begin = 0
-    for role in ROLES:
-        if role not in rows:
-            continue
-        start = max(span.start - begin, 0)
-        stop = min(span.stop - begin, len(rows[role]))
-        if start < stop:
-            yield role, start, stop
-        begin += len(rows[role])
 
 
 def _chunks(store: Store) -> Iterator[tuple[int, Any]]:
@@ -192,56 +188,6 @@ def _chunks(store: Store) -> Iterator[tuple[int, Any]]:
 
 def _hashes(store: Store) -> Any:
     return np.concatenate([checks.row_hashes(chunk) for _, chunk in _chunks(store)])
-
-
-def _parts(
-    given: list[str], encoded: Mapping[str, IntArray], hashes: Any, data: Data
-) -> dict[str, IntArray]:
-    """The row numbers of train, validation and test; what no source gives is split off train."""
-    begin, own = 0, {}
-    for role in given:
-        own[role] = np.arange(begin, begin + len(encoded[role]))
-        begin += len(encoded[role])
-    shares = {"test": data.test_share, "validation": data.validation_share}
-    wanted = {part: share for part, share in shares.items() if part not in own}
-    groups, numbers = hashes[own["train"]], encoded["train"]
-    # Copies stay together, and an unlabelled one cannot be scored: such a group trains.
-    movable = ~np.isin(groups, groups[numbers < 0])
-    parts = splits.split(
-        np.where(movable, numbers, -1),
-        {"train": 1 - sum(wanted.values()), **wanted},
-        data.split_seed,
-        groups=groups,
-    )
-    for role in ("validation", "test"):
-        if role in own:
-            parts[role] = own[role]
-    if "unlabelled" in own:
-        parts["train"] = np.concatenate([parts["train"], own["unlabelled"]])
-    return parts
-
-
-def _refuse_bad_parts(
-    parts: Mapping[str, IntArray], numbers: IntArray, classes: tuple[str, ...]
-) -> None:
-    for part in ("validation", "test"):
-        if not len(parts[part]):
-            raise RequestError(
-                f"the {part} part is empty; give more rows, a larger data.{part}_share, "
-                f"or a source of its own as data.{part}"
-            )
-        without = int((numbers[parts[part]] < 0).sum())
-        if without:
-            raise RequestError(
-                f"{without} of the {len(parts[part])} {part} rows have no label; "
-                "they cannot be scored: label them, or move them to data.unlabelled"
-            )
-    present = np.unique(numbers[parts["train"]])
-    if (present >= 0).sum() < 2:
-        raise RequestError(
-            f"the training rows hold fewer than two of the classes ({', '.join(classes)}); "
-            "there is nothing to tell apart"
-        )
 
 
 def _moments(store: Store, train: IntArray) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -282,21 +228,3 @@ def _findings(
         *(f.renumbered(train) for f in checks.conflicting_labels(hashes[train], numbers[train])),
         *(f.renumbered(train) for f in checks.label_findings(numbers[train], classes)),
     ]
-
-
-def _slices(
-    rows: Mapping[str, Rows], data: Data, parts: Mapping[str, IntArray], given: list[str]
-) -> dict[str, tuple[str | None, ...]]:
-    """The value of each slicing column for each test row."""
-    source = rows["test"] if "test" in rows else rows["train"]
-    begin = sum(len(rows[role]) for role in given[: given.index("test")]) if "test" in rows else 0
-    wanted = choose_columns(source, data.slices, {name: name for name in data.slices})
-    return {
-        name: tuple(_slice_name(source.columns[column][row - begin]) for row in parts["test"])
-        for name, column in wanted.items()
-    }
-
-
-def _slice_name(value: Any) -> str | None:
-    """A value of a slicing column as text; None where it is missing (None or NaN)."""
-    return None if value is None or value != value else str(value)

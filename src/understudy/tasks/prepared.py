@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from understudy.data.texts import from_utf8
 from understudy.files import replace_atomically, write_json
+from understudy.store import Ragged
 
 if TYPE_CHECKING:
     from understudy.store import Store
 
-ROLES = ("train", "validation", "test", "unlabelled")
+ROLES = ("train", "validation", "test", "unlabelled", "out_of_scope")
 """What a source of rows can serve for, in the order in which they are stored."""
+UNLABELLED = ("unlabelled", "out_of_scope")
+"""Roles whose rows have no label."""
+MADE = "augmented"
+"""Rows that were made from training rows; they stand behind all others."""
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -51,28 +57,72 @@ class Prepared:
     labels: IntArray
     splits: Mapping[str, IntArray]
     facts: Facts
+    lengths: IntArray | None = None
+    """Tokens of each row, [N], where rows differ in length and are to be batched by it."""
+    relations: Mapping[str, Any] = field(default_factory=dict)
+    """What a task holds its test rows against, beside labels; arrays, by name."""
+    source: Store | None = None
+    """The raw rows, where `store` holds them as some network reads them."""
+
+    @property
+    def raw(self) -> Prepared:
+        """The same rows, as they were prepared."""
+        if self.source is None:
+            return self
+        return replace(self, store=self.source, source=None, lengths=None)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def source_rows(self, part: str) -> IntArray:
         """The number of each row of a part in the source that the row came from."""
-        begins: IntArray = np.cumsum([0, *(self.facts.rows.get(role, 0) for role in ROLES)])
+        begins: IntArray = np.cumsum(
+            [0, *(self.facts.rows.get(role, 0) for role in (*ROLES, MADE))]
+        )
         rows = self.splits[part]
         return rows - begins[np.searchsorted(begins, rows, side="right") - 1]
 
     def inputs(self, rows: IntArray, names: tuple[str, ...]) -> dict[str, Any]:
-        """The named columns of some rows (sorted row numbers), as arrays [len(rows), ...]."""
-        return self.store.gather(rows, names)
+        """The named columns of some rows (sorted row numbers), as arrays [len(rows), ...].
+
+        Bytes of any length are texts, [len(rows)] of str. Numbers of any length are padded with 0
+        to the longest row, and `mask` [len(rows), longest] says where they are real.
+        """
+        found: dict[str, Any] = {}
+        for name, values in self.store.gather(rows, names).items():
+            if not isinstance(values, Ragged):
+                found[name] = values
+            elif values.values.dtype == np.uint8:
+                found[name] = from_utf8(values)
+            else:
+                found[name], found["mask"] = padded(values)
+        return found
+
+
+def padded(rows: Ragged) -> tuple[IntArray, IntArray]:
+    """Rows of different lengths as one table, and which of its cells are real.
+
+    Shapes: B rows of numbers -> int64 [B, longest] and int64 [B, longest] of 0 and 1.
+    """
+    lengths = np.diff(rows.offsets)
+    real = np.arange(max(1, int(lengths.max(initial=0)))) < lengths[:, None]
+    table = np.zeros(real.shape, dtype=np.int64)
+    table[real] = rows.values
+    return table, real.astype(np.int64)
 
 
 def save_facts(
-    folder: Path, facts: Facts, labels: IntArray, splits: Mapping[str, IntArray]
+    folder: Path,
+    facts: Facts,
+    labels: IntArray,
+    splits: Mapping[str, IntArray],
+    relations: Mapping[str, Any] | None = None,
 ) -> None:
     """Write what stands beside the rows; `facts.json` comes last and says that all is there."""
     from safetensors.numpy import save_file
 
     arrays = {"labels": labels, **{f"split.{name}": rows for name, rows in splits.items()}}
+    arrays |= {f"relation.{name}": values for name, values in (relations or {}).items()}
     replace_atomically(folder / "splits.safetensors", lambda path: save_file(arrays, path))
     write_json(folder / "facts.json", asdict(facts))
 
@@ -95,10 +145,16 @@ def open_prepared(folder: Path) -> Prepared | None:
         key=folder.name,
         store=open_store(folder / "rows"),
         labels=arrays["labels"],
-        splits={
-            name.removeprefix("split."): rows
-            for name, rows in arrays.items()
-            if name.startswith("split.")
-        },
+        splits=_under("split.", arrays),
         facts=Facts(**stored),
+        relations=_under("relation.", arrays),
     )
+
+
+def _under(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays whose names begin so, by the rest of their names."""
+    return {
+        name.removeprefix(prefix): values
+        for name, values in arrays.items()
+        if name.startswith(prefix)
+    }

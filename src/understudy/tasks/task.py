@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from understudy.data.rows import Rows
     from understudy.data.settings import Data
     from understudy.objectives import Objective
-    from understudy.tasks.prepared import Prepared
+    from understudy.students import Blueprint
+    from understudy.tasks.prepared import Facts, Prepared
+    from understudy.tasks.reading import Reading
 
 
 class Task(Protocol):
@@ -20,8 +22,10 @@ class Task(Protocol):
 
     name: ClassVar[str]
     metric: ClassVar[str]
+    gives: ClassVar[str]
+    """What a network answers: "logits" [B, classes], or "embedding" [B, D]."""
     inputs: ClassVar[tuple[str, ...]]
-    """The columns that a network reads, in the order of its arguments."""
+    """The columns of a raw row; how a network takes them is its `Reading`."""
 
     def prepare(self, rows: Mapping[str, Rows], data: Data, folder: Path) -> Prepared:
         """Check the rows of each role, split them, and store them in `folder`."""
@@ -35,8 +39,24 @@ class Task(Protocol):
         """What a student learns from where the recipe does not say."""
         ...
 
+    def blueprint(self, source: str, facts: Facts, dropout: float = 0.0) -> Blueprint:
+        """What a name under `student:` or `train:` means for these rows."""
+        ...
+
+    def reading(self, folder: Path, form: Mapping[str, Any]) -> Reading:
+        """How the network in a model folder reads rows."""
+        ...
+
+    def given(self, rows: Rows, columns: Mapping[str, str]) -> Any:
+        """What a source holds to be answered, for `rows_of`."""
+        ...
+
     def rows_of(self, form: Mapping[str, Any], given: Any) -> dict[str, Any]:
-        """A user's own inputs (files, arrays) as the arrays that a network reads."""
+        """A user's own inputs (files, arrays, texts) as raw rows."""
+        ...
+
+    def text(self, inputs: Mapping[str, Any], row: int) -> str | None:
+        """One row in words for the report, where it has any."""
         ...
 
     def picture(self, inputs: Mapping[str, Any], row: int) -> bytes | None:

@@ -74,6 +74,20 @@ def _listed(output: Any) -> Any:
     return output.values() if isinstance(output, dict) else output if output else ()
 
 
+def in_places(features: Mapping[str, Tensor], inputs: Sequence[Any]) -> dict[str, Tensor]:
+    """Features of tokens as their mean over each text; all others as they are.
+
+    Shapes: [B, T, D] beside inputs (ids [B, T], mask [B, T]) -> [B, D].
+    """
+    mask = inputs[1] if len(inputs) == 2 else None
+    return {
+        name: value
+        if mask is None or value.shape[:-1] != mask.shape
+        else (value * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+        for name, value in features.items()
+    }
+
+
 class Tapped:
     """A teacher network that also gives its features at some module paths.
 
@@ -90,13 +104,18 @@ class Tapped:
         self.paths = tuple(paths)
         self.pool = pool
         self.classes = teacher.classes
+        self.reading = teacher.reading
         self.fingerprint = teacher.fingerprint
 
-    def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Shapes: inputs [B, ...] -> logits [B, C], and features by the name of their tap."""
+    def answer(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Shapes: inputs [B, ...] -> its answer, and features by the name of their tap.
+
+        Those of tokens are averaged over a text, for texts differ in length: [B, T, D] -> [B, D].
+        """
         with captured(self.teacher.network, self.paths) as found:
             said = self.teacher.answer(inputs)
-        return said | {name: self._pooled(value) for name, value in found.items()}
+        features = in_places(found, tuple(inputs.values()))
+        return said | {name: self._pooled(value) for name, value in features.items()}
 
     def _pooled(self, features: Tensor) -> Tensor:
         if self.pool is None or features.ndim != 4:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from understudy.errors import RequestError
+from understudy.tasks.reading import AsStored, Reading
 
 
 class Teacher(Protocol):
@@ -20,25 +22,57 @@ class Teacher(Protocol):
     classes: tuple[str, ...] | None
     """The names of its outputs, in order, where it knows them."""
 
-    def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Its answers for stored inputs [B, ...], by name: "logits" [B, C] in float32."""
+    def answer(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Its answers, by name: what its task wants ("logits" [B, C], "embedding" [B, D]), float32.
+
+        A teacher with an attribute `reading` gets what that makes of the rows, any other the raw
+        columns: images as tensors [B, H, W, C], texts as arrays [B] of str.
+        """
         ...
 
 
-class NetworkTeacher:
-    """A network that reads stored inputs, held in eval mode and without gradients."""
+def reading_of(teacher: Teacher, raw: tuple[str, ...]) -> Reading:
+    """How a teacher reads rows: one that does not say takes the raw columns as they are."""
+    reading: Reading = getattr(teacher, "reading", None) or AsStored(raw)
+    return reading
 
-    def __init__(self, network: nn.Module, classes: tuple[str, ...] | None = None) -> None:
+
+def as_tensors(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrays as tensors that share their memory; texts stay arrays of str."""
+    return {
+        # torch wants arrays in plain order that may be written, and copies none that are.
+        name: torch.from_numpy(np.require(values, requirements=("C", "W")))
+        if isinstance(values, np.ndarray) and values.dtype != object
+        else values
+        for name, values in arrays.items()
+    }
+
+
+class NetworkTeacher:
+    """A network with its way of reading, held in eval mode and without gradients."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        classes: tuple[str, ...] | None = None,
+        reading: Reading | None = None,
+        gives: str = "logits",
+    ) -> None:
         self.network = network.eval().requires_grad_(False)
         self.classes = classes
-        self.fingerprint = fingerprint(network)
+        self.reading = reading
+        self.gives = gives
+        plain = fingerprint(network)
+        reads = reading.fingerprint if reading else ""
+        # Rows taken as they are add nothing, so that such a network keeps its fingerprint.
+        self.fingerprint = digest_of({}, f"{plain} {reads}") if reads else plain
 
-    def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Shapes: inputs [B, ...] -> logits [B, C]."""
+    def answer(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Shapes: what its reading gives, [B, ...] -> logits [B, C], or embedding [B, D]."""
         self.network.eval()
         # Not inference_mode: a live answer may take part in the student's gradient.
         with torch.no_grad():
-            return {"logits": self.network(*inputs.values()).float()}
+            return {self.gives: self.network(*inputs.values()).float()}
 
 
 class Ensemble:
@@ -62,11 +96,9 @@ class Ensemble:
         ]
         self.fingerprint = hashlib.sha256(" + ".join(parts).encode()).hexdigest()
 
-    def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Shapes: inputs [B, ...] -> logits [B, C], which are log-probabilities here."""
-        said = [
-            torch.log_softmax(teacher.answer(inputs)["logits"], -1) for teacher in self.teachers
-        ]
+    def answer(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Shapes: raw rows [B, ...] -> logits [B, C], which are log-probabilities here."""
+        said = [torch.log_softmax(_hear(teacher, inputs), -1) for teacher in self.teachers]
         if len({logits.shape[-1] for logits in said}) > 1:
             widths = ", ".join(str(logits.shape[-1]) for logits in said)
             raise RequestError(
@@ -74,6 +106,12 @@ class Ensemble:
             )
         logs = torch.tensor(self.weights).log().to(said[0].device)
         return {"logits": torch.logsumexp(torch.stack(said, -1) + logs, dim=-1)}
+
+
+def _hear(teacher: Teacher, raw: Mapping[str, Any]) -> Tensor:
+    """What one member says of raw rows, each read in its own way."""
+    arrays = reading_of(teacher, tuple(raw)).arrays(raw)
+    return teacher.answer(as_tensors(arrays))["logits"]
 
 
 def _agreed(named: list[tuple[str, ...] | None]) -> tuple[str, ...] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from understudy.errors import RequestError
 from understudy.files import content_key
-from understudy.objectives.adapters import tap
+from understudy.objectives.adapters import TAP, tap
 from understudy.store import (
     Column,
     Index,
@@ -21,7 +22,10 @@ from understudy.store import (
     rows_per_shard_for,
     store_exists,
 )
+from understudy.tasks import task_named
+from understudy.teachers.bucketing import by_length, in_order
 from understudy.teachers.taps import Tapped
+from understudy.teachers.teacher import as_tensors, reading_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +37,9 @@ CODECS = {"fp32": "plain", "fp16": "fp16", "int8": "int8"}
 TAP_CODEC = "fp16"
 """How hidden features are kept."""
 BATCH = 256
+"""Rows that a teacher is asked about together."""
+BATCH_TOKENS = 4096
+"""The same for texts, in tokens with padding: small enough to stay in the processor's caches."""
 
 
 def provenance(teacher: Teacher, prepared: Prepared, codec: str) -> dict[str, Any]:
@@ -44,22 +51,27 @@ def provenance(teacher: Teacher, prepared: Prepared, codec: str) -> dict[str, An
         "teacher": teacher.fingerprint,
         "rows": prepared.key,
         "task": prepared.facts.task,
-        "recorded": list(recorded(teacher)),
+        "recorded": list(recorded(teacher, gives_of(prepared))),
         "codec": codec,
         "views": 1,
         **taps,
     }
 
 
-def recorded(teacher: Teacher) -> tuple[str, ...]:
-    """The names of the answers that are kept of a teacher."""
+def gives_of(prepared: Prepared) -> str:
+    """What a teacher of these rows answers, by name."""
+    return task_named(prepared.facts.task).gives
+
+
+def recorded(teacher: Teacher, gives: str = "logits") -> tuple[str, ...]:
+    """The names of the answers that are kept of a teacher: what its task wants, and any taps."""
     taps = map(tap, teacher.paths) if isinstance(teacher, Tapped) else ()
-    return ("logits", *taps)
+    return (gives, *taps)
 
 
-def bytes_per_row(classes: int, codec: str, features: int = 0) -> int:
+def bytes_per_row(numbers: int, codec: str, features: int = 0) -> int:
     """Bytes that the answers for one row take in the store, with so many hidden features."""
-    return {"fp32": 4 * classes, "fp16": 2 * classes, "int8": classes + 4}[codec] + 2 * features
+    return {"fp32": 4 * numbers, "fp16": 2 * numbers, "int8": numbers + 4}[codec] + 2 * features
 
 
 def knowledge_key(teacher: Teacher, prepared: Prepared, codec: str) -> str:
@@ -67,11 +79,51 @@ def knowledge_key(teacher: Teacher, prepared: Prepared, codec: str) -> str:
     return content_key(provenance(teacher, prepared, codec))[:32]
 
 
+@dataclass(frozen=True)
+class Asking:
+    """A teacher, and rows of a transfer set as it reads them."""
+
+    teacher: Teacher
+    rows: Prepared
+    columns: tuple[str, ...]
+
+    @classmethod
+    def of(cls, teacher: Teacher, prepared: Prepared, raw: tuple[str, ...]) -> Asking:
+        """Read all rows in the teacher's way."""
+        reading = reading_of(teacher, raw)
+        return cls(teacher, reading.over(prepared), reading.columns)
+
+    def batches(self, span: range) -> list[Any]:
+        """Rows to ask about together: of nearly equal length where rows have lengths."""
+        if self.rows.lengths is None:
+            stops = range(span.start, span.stop, BATCH)
+            return [np.arange(start, min(start + BATCH, span.stop)) for start in stops]
+        lengths = self.rows.lengths[span.start : span.stop]
+        return [np.sort(batch) + span.start for batch in by_length(lengths, BATCH_TOKENS)]
+
+    def ask(self, rows: Any) -> dict[str, Any]:
+        """What it says of some rows (sorted row numbers), by name, as arrays [B, ...].
+
+        Raises: RequestError where an answer is not finite.
+        """
+        said = self.teacher.answer(as_tensors(self.rows.inputs(rows, self.columns)))
+        for name, value in said.items():
+            finite = torch.isfinite(value).flatten(1).all(dim=1)
+            if not bool(finite.all()):
+                first = int(rows[int((~finite).nonzero()[0])])
+                raise RequestError(
+                    f"the teacher's {name} are NaN or infinite for {int((~finite).sum())} of "
+                    f"{len(rows)} rows, row {first} first; check its weights and its preprocessing"
+                )
+        return {name: value.cpu().numpy() for name, value in said.items()}
+
+
 def probe(
     teacher: Teacher, prepared: Prepared, inputs: tuple[str, ...], rows: int = 2
 ) -> Mapping[str, Any]:
     """What the teacher says of the first few rows, as arrays; also tells its number of classes."""
-    return _ask(teacher, prepared, inputs, np.arange(min(rows, len(prepared))))
+    some = np.arange(min(rows, len(prepared)))
+    return Asking.of(teacher, prepared, inputs).ask(some)
 
 
 def teach(
@@ -92,19 +144,23 @@ def teach(
     for shard in store.verify(again=False):
         store.set_aside(shard)
         emit({"event": "damaged shard", "shard": shard, "asked again": True})
-    prepared.store.advise("sequential")
-    for shard in store.missing():
+    missing = store.missing()
+    if not missing:
+        return store
+    asking = Asking.of(teacher, prepared, inputs)
+    asking.rows.store.advise("sequential")
+    for shard in missing:
         span = store.span(shard)
-        answers: dict[str, list[Any]] = {name: [] for name in recorded(teacher)}
-        for start in range(span.start, span.stop, BATCH):
+        batches = asking.batches(span)
+        answers: dict[str, list[Any]] = {name: [] for name in recorded(teacher, gives_of(prepared))}
+        for rows in batches:
             began = time.monotonic()
-            rows = np.arange(start, min(start + BATCH, span.stop))
-            said = _ask(teacher, prepared, inputs, rows)
+            said = asking.ask(rows)
             for name, parts in answers.items():
                 parts.append(said[name])
             seconds = time.monotonic() - began
             emit({"event": "taught", "rows": len(rows), "of": len(prepared), "seconds": seconds})
-        store.write(shard, {name: np.concatenate(parts) for name, parts in answers.items()})
+        store.write(shard, {name: in_order(batches, parts) for name, parts in answers.items()})
     return store
 
 
@@ -122,27 +178,11 @@ def _open_or_create(
     said = probe(teacher, prepared, inputs)
     columns = tuple(
         Column(name, "float32", said[name].shape[1:], codec=_codec(name, codec))
-        for name in recorded(teacher)
+        for name in recorded(teacher, gives_of(prepared))
     )
     per_shard = rows_per_shard or rows_per_shard_for(columns, len(prepared))
     return create(root, Index(columns, len(prepared), per_shard, certificate))
 
 
 def _codec(name: str, codec: str) -> str:
-    return CODECS[codec] if name == "logits" else CODECS[TAP_CODEC]
-
-
-def _ask(
-    teacher: Teacher, prepared: Prepared, inputs: tuple[str, ...], rows: Any
-) -> dict[str, Any]:
-    given = prepared.inputs(rows, inputs)
-    said = teacher.answer({name: torch.from_numpy(given[name]) for name in inputs})
-    for name, value in said.items():
-        finite = torch.isfinite(value).flatten(1).all(dim=1)
-        if not bool(finite.all()):
-            first = int(rows[int((~finite).nonzero()[0])])
-            raise RequestError(
-                f"the teacher's {name} are NaN or infinite for {int((~finite).sum())} of "
-                f"{len(rows)} rows, row {first} first; check its weights and its preprocessing"
-            )
-    return {name: value.cpu().numpy() for name, value in said.items()}
+    return CODECS[TAP_CODEC] if name.startswith(TAP) else CODECS[codec]

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor
 
+from understudy.tasks import task_named
+from understudy.teachers.teacher import as_tensors, reading_of
+
 if TYPE_CHECKING:
     from understudy.store import Store
-    from understudy.tasks.prepared import IntArray
+    from understudy.tasks.prepared import IntArray, Prepared
     from understudy.teachers import Teacher
 
 
@@ -58,12 +61,18 @@ class Stored:
 class Live:
     """A teacher that is asked in every step."""
 
-    def __init__(self, teacher: Teacher) -> None:
+    def __init__(self, teacher: Teacher, prepared: Prepared) -> None:
         self.teacher = teacher
+        reading = reading_of(teacher, task_named(prepared.facts.task).inputs)
+        self.prepared = reading.over(prepared)
+        self.columns = reading.columns
 
     def of(self, rows: IntArray, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Ask now; the teacher is in eval mode and receives no gradient."""
-        return self.teacher.answer(inputs)
+        """Ask now; the teacher reads in its own way, in eval mode, and receives no gradient."""
+        device = next(iter(inputs.values())).device
+        said = self.teacher.answer(as_tensors(self.prepared.inputs(rows, self.columns)))
+        return {name: value.to(device) for name, value in said.items()}
 
     def announce(self, rows: IntArray) -> None:
-        """Nothing to fetch."""
+        """Let the operating system read the teacher's rows too."""
+        self.prepared.store.announce(rows)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from understudy.teachers.taps import captured
+from understudy.teachers.taps import captured, in_places
 from understudy.training.step import Lesson, tensors
 
 PROBED = 2
@@ -22,17 +22,22 @@ class Learner(nn.Module):
     """
 
     def __init__(
-        self, network: nn.Module, paths: Sequence[str], adapters: Sequence[nn.Module]
+        self,
+        network: nn.Module,
+        paths: Sequence[str],
+        adapters: Sequence[nn.Module],
+        gives: str = "logits",
     ) -> None:
         super().__init__()
+        self.gives = gives
         self.network = network
         self.paths = tuple(paths)
         self.adapters = nn.ModuleList(adapters)
 
     def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
         with captured(self.network, self.paths) as found:
-            logits = self.network(*inputs)
-        shown: dict[str, Tensor] = {"logits": logits, **found}
+            answer = self.network(*inputs)
+        shown: dict[str, Tensor] = {self.gives: answer, **in_places(found, inputs)}
         for adapter in self.adapters:
             shown = {**shown, **adapter(shown)}
         return shown
@@ -50,7 +55,7 @@ def learner_of(network: nn.Module, lesson: Lesson, seed: int) -> nn.Module:
     inputs = tensors(lesson.prepared.inputs(rows, lesson.inputs), "cpu")
     mode = network.training
     with torch.no_grad():
-        shown = Learner(network.eval(), paths, ())(*inputs.values())
+        shown = Learner(network.eval(), paths, (), lesson.gives)(*inputs.values())
     network.train(mode)
     said = lesson.knowledge.of(rows, inputs)
     mine, theirs = (
@@ -58,4 +63,4 @@ def learner_of(network: nn.Module, lesson: Lesson, seed: int) -> nn.Module:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Learner(network, paths, lesson.objective.adapters(mine, theirs))
+        return Learner(network, paths, lesson.objective.adapters(mine, theirs), lesson.gives)

@@ -21,6 +21,7 @@ from understudy.training.schedule import rate
 from understudy.training.settings import Training
 from understudy.training.step import Emit, Lesson, Worker, tensors, unheard
 from understudy.training.threads import fitting
+from understudy.training.validation import validate
 
 if TYPE_CHECKING:
     from understudy.tasks.prepared import IntArray
@@ -122,23 +123,6 @@ def probe_seconds(network: nn.Module, lesson: Lesson, training: Training, batche
             worker.step(lesson, batch)
             seconds.append(time.perf_counter() - began)
     return min(seconds[1:] or seconds)
-
-
-def validate(network: nn.Module, lesson: Lesson, batch_size: int) -> dict[str, float]:
-    """Accuracy, and cross-entropy in nats, on the validation rows, in eval mode."""
-    rows, labels = lesson.prepared.splits["validation"], lesson.prepared.labels
-    device = next(network.parameters()).device
-    right, nats = 0, 0.0
-    network.eval()
-    with torch.inference_mode():
-        for start in range(0, len(rows), 4 * batch_size):
-            part = rows[start : start + 4 * batch_size]
-            inputs = tensors(lesson.prepared.inputs(part, lesson.inputs), device)
-            logits = network(*inputs.values()).float()
-            truth = torch.from_numpy(labels[part]).to(device)
-            right += int((logits.argmax(dim=-1) == truth).sum())
-            nats += float(nn.functional.cross_entropy(logits, truth, reduction="sum"))
-    return {"validation": right / len(rows), "validation_loss": nats / len(rows)}
 
 
 def _steps(rows: IntArray, training: Training) -> int:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from understudy.errors import RequestError
 from understudy.objectives import Objective, fused_loss, is_joint, mirrored, rests_at_teacher
-from understudy.training.knowledge import Knowledge
+from understudy.training.knowledge import Knowledge, Live
 from understudy.training.learner import learner_of
 from understudy.training.step import Lesson, answers_of, tensors
 
@@ -31,6 +31,7 @@ ORDER_ROWS = 2000
 class Bench:
     """A few real rows, and everything that will meet in training."""
 
+    prepared: Prepared
     inputs: Mapping[str, Tensor]
     rows: Any
     labels: Tensor
@@ -41,6 +42,7 @@ class Bench:
     teacher: Teacher | None
     objective: Objective
     classes: tuple[str, ...]
+    gives: str
 
     @property
     def counts(self) -> dict[str, int]:
@@ -58,6 +60,7 @@ def selfcheck(lesson: Lesson, student: nn.Module, teacher: Teacher | None) -> tu
     rows = rows[np.linspace(0, len(rows) - 1, min(ROWS, len(rows))).astype(np.int64)]
     inputs = tensors(lesson.prepared.inputs(rows, lesson.inputs), "cpu")
     bench = Bench(
+        prepared=lesson.prepared,
         inputs=inputs,
         rows=rows,
         labels=torch.from_numpy(lesson.prepared.labels[rows]),
@@ -67,24 +70,26 @@ def selfcheck(lesson: Lesson, student: nn.Module, teacher: Teacher | None) -> tu
         teacher=teacher,
         objective=lesson.objective,
         classes=lesson.prepared.facts.classes,
+        gives=lesson.gives,
     )
     try:
         for check in CHECKS:
             check(bench)
-        if teacher is not None:
+        if teacher is not None and lesson.gives == "logits":
             class_order(lesson.prepared, lesson.knowledge, lesson.inputs)
     finally:
         student.load_state_dict(state)
         student.zero_grad(set_to_none=True)
         torch.set_rng_state(random)
-    return tuple(check.__name__ for check in CHECKS) + (("class_order",) if teacher else ())
+    ordered = teacher is not None and lesson.gives == "logits"
+    return tuple(check.__name__ for check in CHECKS) + (("class_order",) if ordered else ())
 
 
 def knowledge_is_this_teachers(bench: Bench) -> None:
     """Stored answers equal fresh ones on these rows."""
     if bench.teacher is None:
         return
-    fresh = bench.teacher.answer(bench.inputs)
+    fresh = Live(bench.teacher, bench.prepared).of(bench.rows, bench.inputs)
     for name in bench.objective.reads:
         stored, now = bench.said[name].float(), fresh[name].float()
         error = float((stored - now).abs().max()) / max(1.0, float(now.abs().max()))
@@ -97,8 +102,8 @@ def knowledge_is_this_teachers(bench: Bench) -> None:
 
 def student_answers_every_class(bench: Bench) -> None:
     """The student gives one finite logit a class."""
-    logits = _answer(bench.student, bench.inputs)
-    if logits.ndim != 2 or logits.shape[1] != len(bench.classes):
+    logits = _answer(bench, bench.inputs)
+    if bench.gives == "logits" and (logits.ndim != 2 or logits.shape[1] != len(bench.classes)):
         raise RequestError(
             f"the student answers a table of shape {tuple(logits.shape)}; expected "
             f"{len(logits)} rows of {len(bench.classes)} logits, one for each class of the data"
@@ -109,8 +114,8 @@ def student_answers_every_class(bench: Bench) -> None:
 
 def student_scores_alike_twice(bench: Bench) -> None:
     """In eval mode an answer is repeatable and does not depend on the other rows of the batch."""
-    first, second = (_answer(bench.student, bench.inputs) for _ in range(2))
-    alone = _answer(bench.student, {name: value[:1] for name, value in bench.inputs.items()})
+    first, second = (_answer(bench, bench.inputs) for _ in range(2))
+    alone = _answer(bench, {name: value[:1] for name, value in bench.inputs.items()})
     if not torch.equal(first, second):
         raise RequestError(
             "self-check: scored twice, the student gives different answers; something in it still "
@@ -142,7 +147,7 @@ def parts_add_up(bench: Bench) -> None:
 
     Terms over pairs of rows say that they are joint: they may depend on micro-batches.
     """
-    shown = _answers(bench.learner, bench.inputs)
+    shown = _answers(bench.learner, bench.inputs, bench.gives)
     middle = len(bench.labels) // 2
     halves = [slice(middle), slice(middle, None)]
     reverse = [list(range(len(bench.labels)))[::-1]]
@@ -164,7 +169,7 @@ def parts_add_up(bench: Bench) -> None:
 
 def fused_path_is_right(bench: Bench) -> None:
     """The fused path gives the loss and the gradient of the plain one."""
-    shown = _answers(bench.learner, bench.inputs)
+    shown = _answers(bench.learner, bench.inputs, bench.gives)
     found = []
     for path in (bench.objective.loss, _fused(bench.objective)):
         copies = {name: value.clone().requires_grad_() for name, value in shown.items()}
@@ -185,7 +190,7 @@ def fused_path_is_right(bench: Bench) -> None:
 def student_can_learn(bench: Bench) -> None:
     """The loss is finite, and its gradient reaches the student."""
     bench.learner.train()
-    shown = answers_of(bench.learner(*bench.inputs.values()))
+    shown = answers_of(bench.learner(*bench.inputs.values()), bench.gives)
     loss = fused_loss(bench.objective, shown, bench.said, bench.labels, **bench.counts)
     if loss.requires_grad:
         loss.backward()  # type: ignore[no-untyped-call]
@@ -235,14 +240,14 @@ def class_order(prepared: Prepared, knowledge: Knowledge, inputs: tuple[str, ...
         )
 
 
-def _answer(network: nn.Module, inputs: Mapping[str, Tensor]) -> Tensor:
-    return _answers(network, inputs)["logits"]
+def _answer(bench: Bench, inputs: Mapping[str, Tensor]) -> Tensor:
+    return _answers(bench.student, inputs, bench.gives)[bench.gives]
 
 
-def _answers(network: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _answers(network: nn.Module, inputs: Mapping[str, Tensor], gives: str) -> dict[str, Tensor]:
     network.eval()
     with torch.no_grad():
-        shown = answers_of(network(*inputs.values()))
+        shown = answers_of(network(*inputs.values()), gives)
     return {name: value.float() for name, value in shown.items()}
 
 

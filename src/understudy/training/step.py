@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from understudy.objectives import Objective, fused_loss
+from understudy.tasks import task_named
 from understudy.training.knowledge import Knowledge
 from understudy.training.precision import autocast
 from understudy.training.settings import Training
@@ -34,6 +35,11 @@ class Lesson:
     inputs: tuple[str, ...]
     knowledge: Knowledge
     objective: Objective
+
+    @property
+    def gives(self) -> str:
+        """What the network answers, by name."""
+        return task_named(self.prepared.facts.task).gives
 
     def rows(self) -> IntArray:
         """The training rows that some term can learn from: all, or the labelled ones alone."""
@@ -78,7 +84,7 @@ class Worker:
             inputs = tensors(lesson.prepared.inputs(part, lesson.inputs), device)
             said = lesson.knowledge.of(part, inputs)
             with self.cast():
-                shown = answers_of(self.network(*inputs.values()))
+                shown = answers_of(self.network(*inputs.values()), lesson.gives)
             truth = torch.from_numpy(known).to(device)
             loss = fused_loss(lesson.objective, shown, said, truth, **counts)
             # Data-parallel training averages over processes; the denominators here are global.
@@ -117,9 +123,9 @@ def adamw(network: nn.Module, training: Training) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
 
 
-def answers_of(given: Tensor | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """What a network gives, its logits, or a learner, which gives more, by name."""
-    return {"logits": given} if isinstance(given, Tensor) else given
+def answers_of(given: Tensor | Mapping[str, Tensor], gives: str = "logits") -> Mapping[str, Tensor]:
+    """What a network gives, or a learner, which gives more, by name."""
+    return {gives: given} if isinstance(given, Tensor) else given
 
 
 def tensors(arrays: Mapping[str, Any], device: Any) -> dict[str, Tensor]:

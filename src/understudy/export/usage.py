@@ -1,0 +1,75 @@
+"""How an artefact is used without Understudy: the script that lies beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from understudy.students import Reads
+
+IMAGE = '''\
+"""Use the model without Understudy: needs numpy, onnxruntime and pillow."""
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image, ImageOps
+
+here = Path(__file__).parent
+facts = json.loads((here / "labels.json").read_text())
+height, width, channels = facts["form"]["shape"]
+image = ImageOps.exif_transpose(Image.open(sys.argv[1]))
+if image.has_transparency_data:
+    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+image = image.convert("L" if channels == 1 else "RGB")
+image = image.resize((width, height), Image.Resampling.BILINEAR)
+pixels = np.asarray(image, dtype=facts["form"]["dtype"]).reshape(1, height, width, channels)
+session = onnxruntime.InferenceSession(here / "model.onnx")
+(logits,) = session.run(["logits"], {"image": pixels})
+probabilities = np.exp(logits[0] - logits[0].max())
+probabilities /= probabilities.sum()
+best = int(probabilities.argmax())
+print(facts["classes"][best], round(float(probabilities[best]), 4))
+'''
+
+TEXT = '''\
+"""Use the model without Understudy: needs numpy, onnxruntime and tokenizers."""
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from tokenizers import Tokenizer
+
+here = Path(__file__).parent
+facts = json.loads((here / "labels.json").read_text())
+tokenizer = Tokenizer.from_file(str(here / "tokenizer.json"))
+tokenizer.no_padding()
+tokenizer.enable_truncation(facts["form"]["tokens"])
+ids = np.array([tokenizer.encode(*sys.argv[1:3]).ids], dtype=np.int64)
+session = onnxruntime.InferenceSession(here / "model.onnx")
+(logits,) = session.run(["logits"], {"ids": ids, "mask": np.ones_like(ids)})
+probabilities = np.exp(logits[0] - logits[0].max())
+probabilities /= probabilities.sum()
+best = int(probabilities.argmax())
+print(facts["classes"][best], round(float(probabilities[best]), 4))
+'''
+
+USAGES: Mapping[Reads, str] = {"image": IMAGE, "text": TEXT}
+
+INPUTS: Mapping[Reads, str] = {
+    "image": "image: [batch, height, width, channels], pixels as stored; normalisation is inside "
+    "the graph",
+    "text": "ids: [batch, tokens], from tokenizer.json; mask: [batch, tokens], 1 for a token, 0 "
+    "for padding",
+}
+
+OUTPUTS: Mapping[str, str] = {
+    "logits": "logits: [batch, classes]",
+    "sentence_embedding": "sentence_embedding: [batch, dimensions]",
+}
+
+NAMES: Mapping[str, str] = {"logits": "logits", "embedding": "sentence_embedding"}
+"""What a graph calls what a network gives; the latter as sentence-transformers' exports do."""

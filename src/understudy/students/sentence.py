@@ -1,0 +1,191 @@
+"""Encoders of sentences: a transformer, or a mean of token embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from understudy.students.cutting import cut_model
+from understudy.students.embedding import fill, rareness, weighted_mean
+from understudy.students.hugging_face import described
+from understudy.students.text_transformers import miniature, model_inputs
+
+Pooling = Literal["mean", "cls", "max"]
+
+ACTIVATIONS: Mapping[str, type[nn.Module]] = {
+    "torch.nn.modules.linear.Identity": nn.Identity,
+    "torch.nn.modules.activation.Tanh": nn.Tanh,
+    "torch.nn.modules.activation.ReLU": nn.ReLU,
+    "torch.nn.modules.activation.GELU": nn.GELU,
+}
+"""What may follow a dense map; a folder that names anything else is not called for it."""
+
+
+class Dense(nn.Module):
+    """A linear map and what follows it, named in a folder by its path in torch.
+
+    Shapes: [B, D] -> [B, E].
+    """
+
+    def __init__(
+        self,
+        width: int,
+        outputs: int,
+        activation: str = "torch.nn.modules.linear.Identity",
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, outputs, bias=bias)
+        self.activation = ACTIVATIONS[activation]()
+        self.activation_name = activation
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        mapped: Tensor = self.activation(self.linear(vectors))
+        return mapped
+
+
+class SentenceEncoder(nn.Module):
+    """A transformer, one vector of its tokens' last states, dense maps, and length one or not.
+
+    Shapes: ids [B, T], mask [B, T] -> [B, D].
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        pooling: Pooling = "mean",
+        dense: Sequence[Dense] = (),
+        normalise: bool = True,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.pooling = pooling
+        self.dense = nn.Sequential(*dense)
+        self.normalise = normalise
+
+    @property
+    def width(self) -> int:
+        """Features of an embedding."""
+        return _width(self.dense, self.model.config.hidden_size)
+
+    def extra_repr(self) -> str:
+        """What no weight shows is part of a model."""
+        return f"{self.pooling}, normalise={self.normalise}, {described(self.model)}"
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        states = self.model(**model_inputs(self.model.config, ids, mask)).last_hidden_state
+        return _finished(pooled(states, mask, self.pooling), self.dense, self.normalise)
+
+
+class StaticEncoder(nn.Module):
+    """The mean of weighted token embeddings, a dense map or none, and length one or not.
+
+    Its tokenizer must add no tokens of its own (`Tokens.bare`), as sentence-transformers has it.
+    Shapes: ids [B, T], mask [B, T] -> [B, D].
+    """
+
+    def __init__(
+        self, vocabulary: int, width: int, outputs: int | None = None, normalise: bool = True
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.weights = nn.Parameter(torch.ones(vocabulary, 1))
+        self.dense = nn.Sequential(*([] if outputs is None else [Dense(width, outputs)]))
+        self.normalise = normalise
+
+    @property
+    def width(self) -> int:
+        """Features of an embedding."""
+        return _width(self.dense, self.embedding.embedding_dim)
+
+    def extra_repr(self) -> str:
+        """What no weight shows is part of a model."""
+        return f"normalise={self.normalise}"
+
+    def start_from(self, table: Tensor, frequencies: Any = None) -> None:
+        """Begin with a teacher's token embeddings [V, D], and weights that are small for frequent
+        tokens where it is given how often each stands in the transfer set, [V].
+        """
+        fill(self.embedding, table)
+        if frequencies is not None:
+            self.weights.data.copy_(rareness(frequencies).unsqueeze(1))
+
+    def folded(self) -> Tensor:
+        """The embeddings with their weights multiplied in: [V, D]."""
+        return (self.embedding.weight * self.weights).detach()
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        mean = weighted_mean(ids, mask, self.embedding.weight, self.weights)
+        return _finished(mean, self.dense, self.normalise)
+
+
+def pooled(states: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
+    """One vector of the states of the real tokens.
+
+    Shapes: states [B, T, D], mask [B, T] -> [B, D].
+    """
+    if pooling == "cls":
+        return states[:, 0]
+    real = mask.unsqueeze(2)
+    if pooling == "max":
+        return states.masked_fill(real == 0, torch.finfo(states.dtype).min).amax(1)
+    return (states * real).sum(1) / real.sum(1).clamp(min=1)
+
+
+def preset_encoder(name: str, vocabulary: int, most: int, outputs: int | None) -> SentenceEncoder:
+    """A fresh BERT miniature, with a dense map to `outputs` features where they are not its own.
+
+    Raises: RequestError where there is none of that name.
+    """
+    from transformers import BertModel
+
+    config = miniature(name, vocabulary, most)
+    width = config.hidden_size
+    dense = [] if outputs is None or outputs == width else [Dense(width, outputs)]
+    return SentenceEncoder(BertModel(config), dense=dense)
+
+
+def cut_encoder(
+    encoder: SentenceEncoder,
+    layers: tuple[int, ...],
+    heads: int | None,
+    width: int | None,
+    kept: NDArray[np.int64] | None,
+) -> SentenceEncoder:
+    """A student made of parts of an encoder, as `cut_model` says.
+
+    Its dense maps are copied, the first reading as many features as are left; an encoder without
+    any that got narrower gets one, new, back to the teacher's width.
+    Raises: RequestError where it cannot be cut so.
+    """
+    model = cut_model(encoder.model, layers, heads, width, kept)
+    narrow, wide = model.config.hidden_size, encoder.model.config.hidden_size
+    if not len(encoder.dense):
+        added = [] if narrow == wide else [Dense(narrow, wide)]
+        return SentenceEncoder(model, encoder.pooling, added, encoder.normalise)
+    maps = []
+    for number, given in enumerate(encoder.dense):
+        assert isinstance(given, Dense)
+        read = narrow if number == 0 else given.linear.in_features
+        copied = Dense(
+            read, given.linear.out_features, given.activation_name, given.linear.bias is not None
+        )
+        weights = given.state_dict()
+        copied.load_state_dict(weights | {"linear.weight": weights["linear.weight"][:, :read]})
+        maps.append(copied)
+    return SentenceEncoder(model, encoder.pooling, maps, encoder.normalise)
+
+
+def _width(dense: nn.Sequential, width: int) -> int:
+    last = dense[-1] if len(dense) else None
+    return last.linear.out_features if isinstance(last, Dense) else width
+
+
+def _finished(vectors: Tensor, dense: nn.Sequential, normalise: bool) -> Tensor:
+    mapped: Tensor = dense(vectors)
+    return nn.functional.normalize(mapped, dim=-1) if normalise else mapped

@@ -1,0 +1,182 @@
+"""Task `text-classification`: one text a row, one class a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from understudy.data import checks
+from understudy.data.columns import text_columns
+from understudy.data.near_texts import find_near_leaks
+from understudy.errors import RequestError
+from understudy.tasks.labelled import (
+    about,
+    encode_labels,
+    parts_of,
+    refuse_bad_parts,
+    slice_values,
+)
+from understudy.tasks.prepared import (
+    MADE,
+    ROLES,
+    UNLABELLED,
+    Facts,
+    IntArray,
+    Prepared,
+    open_prepared,
+    save_facts,
+)
+from understudy.tasks.reading import Reading
+from understudy.tasks.text_rows import read_texts, reading_in, rows_of_texts, store_texts, text_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from understudy.data.rows import Rows
+    from understudy.data.settings import Data
+    from understudy.objectives import Objective
+    from understudy.students import Blueprint
+
+
+class TextClassification:
+    """Texts from tables, files or data sets; every network cuts them into its own tokens."""
+
+    name: ClassVar[str] = "text-classification"
+    metric: ClassVar[str] = "accuracy"
+    gives: ClassVar[str] = "logits"
+    inputs: ClassVar[tuple[str, ...]] = ("text",)
+
+    def prepare(self, rows: Mapping[str, Rows], data: Data, folder: Path) -> Prepared:
+        """Check, split, augment and store the rows; a folder that was begun before is continued.
+
+        Raises: RequestError for whatever is wrong with the data.
+        """
+        given = [role for role in ROLES if role in rows]
+        texts, found = _texts(rows, given, data)
+        columns = {role: _label_column(rows[role], role, data) for role in given}
+        encoded, classes = encode_labels(rows, columns, data)
+        numbers = np.concatenate([encoded[role] for role in given])
+        together = np.concatenate([texts[role] for role in given])
+
+        hashes = checks.row_hashes(together)
+        parts = parts_of(given, encoded, hashes, data)
+        refuse_bad_parts(parts, numbers, classes)
+        found += _findings(parts, hashes, numbers, classes, together)
+        slices = slice_values(rows, data, parts, given)
+        together, numbers, parts, told = _augmented(together, numbers, parts, data)
+        found += told
+        store_texts(together, numbers, folder)
+        facts = Facts(
+            task=self.name,
+            classes=classes,
+            form={"tokens": data.most_tokens},
+            rows={role: len(rows[role]) for role in given}
+            | {MADE: len(together) - sum(len(rows[role]) for role in given)},
+            findings=tuple(map(asdict, found)),
+            slices=slices,
+        )
+        save_facts(folder, facts, numbers, parts)
+        prepared = open_prepared(folder)
+        assert prepared is not None
+        return prepared
+
+    def network(self, body: nn.Module, form: Mapping[str, Any]) -> nn.Module:
+        """Tokens in, logits out: the body itself."""
+        return body
+
+    def objective(self, classes: int) -> Objective:
+        """0.9 soft labels at temperature 2 and 0.1 hard labels, best where it was measured."""
+        from understudy.objectives import HardLabels, SoftLabels
+
+        return 0.9 * SoftLabels(temperature=2.0) + 0.1 * HardLabels()
+
+    def blueprint(self, source: str, facts: Facts, dropout: float = 0.0) -> Blueprint:
+        """What a name under `student:` or `train:` means for texts; its vocabulary comes later."""
+        from understudy.students import read_blueprint
+
+        shape = (0, facts.form["tokens"])
+        return read_blueprint(source, shape, len(facts.classes), dropout, reads="text")
+
+    def reading(self, folder: Path, form: Mapping[str, Any]) -> Reading:
+        """Through the tokenizer that lies beside the weights."""
+        return reading_in(folder, form)
+
+    def given(self, rows: Rows, columns: Mapping[str, str]) -> Any:
+        """The texts of a source, for `rows_of`."""
+        names = text_columns(rows, columns)
+        return read_texts(rows, names)[0]
+
+    def rows_of(self, form: Mapping[str, Any], given: Any) -> dict[str, Any]:
+        """One text, or several; a pair of texts is a tuple.
+
+        Raises: RequestError where one is no text.
+        """
+        return rows_of_texts(given)
+
+    def text(self, inputs: Mapping[str, Any], row: int) -> str | None:
+        """The text of one row."""
+        return text_of(inputs, row)
+
+    def picture(self, inputs: Mapping[str, Any], row: int) -> bytes | None:
+        """A text has no picture."""
+        return None
+
+
+def _label_column(rows: Rows, role: str, data: Data) -> dict[str, str]:
+    from understudy.data.columns import choose_columns
+
+    return {} if role in UNLABELLED else choose_columns(rows, ("label",), data.columns)
+
+
+def _texts(
+    rows: Mapping[str, Rows], given: list[str], data: Data
+) -> tuple[dict[str, Any], list[checks.Finding]]:
+    """The texts of each role, and what was found while they were read."""
+    texts, found = {}, []
+    for role in given:
+        with about(role):
+            names = text_columns(rows[role], data.columns)
+            texts[role], told = read_texts(rows[role], names)
+            found += told
+    return texts, found
+
+
+def _findings(
+    parts: Mapping[str, IntArray],
+    hashes: Any,
+    numbers: IntArray,
+    classes: tuple[str, ...],
+    texts: Any,
+) -> list[checks.Finding]:
+    """What a user should know of these rows before trusting any figure."""
+    train, test = parts["train"], parts["test"]
+    return [
+        *(f.renumbered(train) for f in checks.find_duplicates(hashes[train])),
+        *(f.renumbered(test) for f in checks.find_leaks(hashes[train], hashes[test])),
+        *(f.renumbered(test) for f in find_near_leaks(texts, train, test)),
+        *(f.renumbered(train) for f in checks.conflicting_labels(hashes[train], numbers[train])),
+        *(f.renumbered(train) for f in checks.label_findings(numbers[train], classes)),
+    ]
+
+
+def _augmented(
+    texts: Any, numbers: IntArray, parts: Mapping[str, IntArray], data: Data
+) -> tuple[Any, IntArray, dict[str, IntArray], list[checks.Finding]]:
+    """Texts, labels and parts with what is made from training rows, without labels; findings."""
+    if data.augment is None:
+        return texts, numbers, dict(parts), []
+    from understudy.data.augmenting import from_training
+
+    made = from_training(texts, parts["train"], data.augment)
+    if not len(made.rows):
+        raise RequestError("data.augment: every text that was made equals the one it is made from")
+    new = np.arange(len(texts), len(texts) + len(made.rows))
+    texts = np.concatenate([texts, made.texts])
+    numbers = np.concatenate([numbers, np.full(len(new), -1)])
+    text = f"{len(new)} texts were made by augmentation; {made.dropped} repeated another"
+    told = [checks.Finding("augmented", len(new), (), text)]
+    return texts, numbers, {**parts, "train": np.concatenate([parts["train"], new])}, told

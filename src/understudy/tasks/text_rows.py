@@ -1,0 +1,66 @@
+"""Rows of texts, as every task over texts keeps and reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.data import checks
+from understudy.data.texts import cut_texts, to_texts, utf8
+from understudy.store import Column, Index, create, rows_per_shard_for
+from understudy.students.tokens import PARTS, read_tokens
+from understudy.tasks.prepared import IntArray
+from understudy.tasks.reading import Reading, Tokenised
+
+if TYPE_CHECKING:
+    from understudy.data.rows import Rows
+
+TYPICAL_BYTES = 80
+"""Of a text, for the size of shards."""
+
+
+def store_texts(texts: Any, numbers: IntArray, folder: Path) -> None:
+    """Keep texts [N] and their labels [N] in `folder/rows`; what is there already stays."""
+    layout = (Column("text", "uint8", ragged=True), Column("label", "int64"))
+    sizing = (Column("text", "uint8", (TYPICAL_BYTES,)), Column("label", "int64"))
+    per_shard = rows_per_shard_for(sizing, len(numbers))
+    provenance = {"what": "prepared rows", "key": folder.name}
+    store = create(folder / "rows", Index(layout, len(numbers), per_shard, provenance))
+    for shard in store.missing():
+        span = store.span(shard)
+        some = texts[span.start : span.stop]
+        store.write(shard, {"text": utf8(some), "label": numbers[span.start : span.stop]})
+
+
+def read_texts(
+    rows: Rows, names: Sequence[str]
+) -> tuple[NDArray[np.object_], list[checks.Finding]]:
+    """The texts of some columns, joined row by row, and what was found while they were read.
+
+    Raises: RequestError where a cell is no text.
+    """
+    return cut_texts(to_texts([rows.columns[name] for name in names], names))
+
+
+def reading_in(folder: Path, form: Mapping[str, Any]) -> Reading:
+    """Through the tokenizer of a model folder."""
+    return Tokenised(read_tokens(folder, form["tokens"]))
+
+
+def rows_of_texts(given: Any) -> dict[str, Any]:
+    """One text or several as raw rows; several parts of one row are a tuple.
+
+    Raises: RequestError where one is no text.
+    """
+    several = [given] if isinstance(given, str) else list(given)
+    joined = [PARTS.join(each) if isinstance(each, tuple) else each for each in several]
+    return {"text": to_texts([joined])}
+
+
+def text_of(inputs: Mapping[str, Any], row: int) -> str:
+    """The text of one row, its parts on lines of their own."""
+    return str(inputs["text"][row]).replace(PARTS, "\n")

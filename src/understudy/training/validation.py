@@ -1,0 +1,57 @@
+"""How good a network is on the validation rows, after each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from understudy.training.step import Lesson, tensors
+
+if TYPE_CHECKING:
+    from understudy.tasks.prepared import IntArray
+
+Judge = Callable[[Tensor, Lesson, "IntArray", Mapping[str, Tensor]], tuple[float, float]]
+"""From a batch's answers to two sums over its rows: a merit, more is better, and a loss."""
+
+
+def validate(network: nn.Module, lesson: Lesson, batch_size: int) -> dict[str, float]:
+    """A merit and a loss, both means over the validation rows, in eval mode.
+
+    Of classifiers these are accuracy and cross-entropy in nats; of embeddings, the cosine to the
+    teacher and 1 minus it.
+    """
+    rows = lesson.prepared.splits["validation"]
+    judge = JUDGES[lesson.gives]
+    device = next(network.parameters()).device
+    merit, loss = 0.0, 0.0
+    network.eval()
+    with torch.inference_mode():
+        for start in range(0, len(rows), 4 * batch_size):
+            part = rows[start : start + 4 * batch_size]
+            inputs = tensors(lesson.prepared.inputs(part, lesson.inputs), device)
+            answers = network(*inputs.values()).float()
+            gained, lost = judge(answers, lesson, part, inputs)
+            merit, loss = merit + gained, loss + lost
+    return {"validation": merit / len(rows), "validation_loss": loss / len(rows)}
+
+
+def _against_labels(
+    logits: Tensor, lesson: Lesson, rows: IntArray, inputs: Mapping[str, Tensor]
+) -> tuple[float, float]:
+    truth = torch.from_numpy(lesson.prepared.labels[rows]).to(logits.device)
+    right = int((logits.argmax(dim=-1) == truth).sum())
+    return right, float(nn.functional.cross_entropy(logits, truth, reduction="sum"))
+
+
+def _against_the_teacher(
+    vectors: Tensor, lesson: Lesson, rows: IntArray, inputs: Mapping[str, Tensor]
+) -> tuple[float, float]:
+    theirs = lesson.knowledge.of(rows, inputs)["embedding"].float()
+    cosine = float(nn.functional.cosine_similarity(vectors, theirs, dim=-1).sum())
+    return cosine, len(rows) - cosine
+
+
+JUDGES: Mapping[str, Judge] = {"logits": _against_labels, "embedding": _against_the_teacher}

@@ -1,0 +1,86 @@
+"""Encoders of sentences, built here and small."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from understudy.students.sentence import (
+    Dense,
+    SentenceEncoder,
+    StaticEncoder,
+    cut_encoder,
+    pooled,
+    preset_encoder,
+)
+
+IDS = torch.randint(1, 50, (3, 7), generator=torch.Generator().manual_seed(0))
+MASK = torch.tensor([[1] * 7, [1] * 3 + [0] * 4, [1] + [0] * 6])
+
+
+def test_pooling_reads_the_real_tokens_alone():
+    states = torch.tensor([[[1.0, -5.0], [3.0, -1.0], [9.0, 9.0]]])
+    mask = torch.tensor([[1, 1, 0]])
+    assert pooled(states, mask, "mean").tolist() == [[2.0, -3.0]]
+    assert pooled(states, mask, "max").tolist() == [[3.0, -1.0]]
+    assert pooled(states, mask, "cls").tolist() == [[1.0, -5.0]]
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "cls"])
+def test_padding_does_not_matter_to_a_transformer(pooling):
+    encoder = preset_encoder("tiny", 50, 16, None).eval()
+    encoder.pooling = pooling
+    together = encoder(IDS, MASK)
+    alone = encoder(IDS[1:2, :3], MASK[1:2, :3])
+    torch.testing.assert_close(alone, together[1:2], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(together.norm(dim=1), torch.ones(3))
+
+
+def test_padding_does_not_matter_to_a_static_encoder_and_no_token_gives_zero():
+    encoder = StaticEncoder(50, 8, outputs=5, normalise=False).eval()
+    together = encoder(IDS, MASK)
+    torch.testing.assert_close(encoder(IDS[1:2, :3], MASK[1:2, :3]), together[1:2])
+    assert (encoder.width, together.shape) == (5, (3, 5))
+    none = StaticEncoder(50, 8)(IDS[:1], torch.zeros_like(IDS[:1]))
+    assert none.tolist() == [[0.0] * 8]
+
+
+def test_folded_weights_are_those_of_the_mean():
+    encoder = StaticEncoder(50, 8, normalise=False)
+    encoder.start_from(torch.randn(50, 12), torch.arange(50))
+    plain = StaticEncoder(50, 8, normalise=False)
+    plain.embedding.weight.data.copy_(encoder.folded())
+    torch.testing.assert_close(plain(IDS, MASK), encoder(IDS, MASK))
+    assert encoder.weights.detach().squeeze().diff().lt(0).all()
+
+
+def test_a_preset_answers_in_the_width_that_is_asked_for():
+    assert preset_encoder("tiny", 50, 16, 384)(IDS, MASK).shape == (3, 384)
+    assert preset_encoder("tiny", 50, 16, 128).width == 128
+    assert len(preset_encoder("tiny", 50, 16, 128).dense) == 0
+
+
+def test_a_cut_encoder_keeps_its_layers_and_answers_in_the_teachers_width():
+    teacher = preset_encoder("tiny", 50, 16, None).eval()
+    whole = cut_encoder(teacher, (0, 1), None, None, None).eval()
+    torch.testing.assert_close(whole(IDS, MASK), teacher(IDS, MASK))
+    narrow = cut_encoder(teacher, (0,), 1, None, None)
+    assert (narrow.model.config.hidden_size, narrow.width) == (64, 128)
+
+
+def test_the_dense_maps_of_an_encoder_are_cut_with_it():
+    made = preset_encoder("tiny", 50, 16, None)
+    tanh = "torch.nn.modules.activation.Tanh"
+    teacher = SentenceEncoder(made.model, "cls", [Dense(128, 9, tanh), Dense(9, 3)], False)
+    narrow = cut_encoder(teacher, (0,), None, 64, None)
+    assert narrow(IDS, MASK).shape == (3, 3)
+    first, second = narrow.dense
+    assert torch.equal(first.linear.weight, teacher.dense[0].linear.weight[:, :64])
+    assert torch.equal(second.linear.weight, teacher.dense[1].linear.weight)
+    assert (first.activation_name, narrow.pooling, narrow.normalise) == (tanh, "cls", False)
+
+
+def test_what_no_weight_shows_is_part_of_an_encoder():
+    made = preset_encoder("tiny", 50, 16, None)
+    assert repr(made) != repr(SentenceEncoder(made.model, "max"))
+    assert repr(StaticEncoder(9, 2)) != repr(StaticEncoder(9, 2, normalise=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     from torch import nn
 
     from understudy.evaluation.predictor import Answers, Predictor
+
+
+GIVEN = {
+    "logits": ("tells classes apart", "predict"),
+    "embedding": ("gives vectors and no classes", "embed"),
+    "scores": ("scores documents for a query", "scores"),
+}
+"""What a model does, and what it is called for, by what its network answers."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +56,7 @@ class Model:
         """The same as arrays: class numbers [N], confidence [N], log-probabilities [N, C]."""
         from understudy.evaluation.predictor import ask
 
-        if not self.classes:
-            raise RequestError("this model gives vectors and no classes; call embed instead")
+        self._refuse_unless("logits")
         return ask(self.predictor, self._rows(given), classes=len(self.classes))
 
     def embed(self, given: Any) -> Any:
@@ -58,9 +66,30 @@ class Model:
         """
         from understudy.evaluation.predictor import vectors_of
 
-        if self.classes:
-            raise RequestError("this model tells classes apart; call predict instead")
+        self._refuse_unless("embedding")
         return vectors_of(self.predictor, self._rows(given))
+
+    def scores(self, query: str, documents: Sequence[str]) -> Any:
+        """How well each document answers the query, more is better: float32 [documents].
+
+        Raises: RequestError where the model is no reranker, or where there is no document.
+        """
+        from understudy.evaluation.predictor import tables_of
+
+        self._refuse_unless("scores")
+        if not len(documents):
+            raise RequestError("there is no document to score")
+        # A document a row, so that any number of them is scored in batches.
+        rows = self._rows([(query, [document]) for document in documents])
+        return tables_of(self.predictor, rows)[:, 0]
+
+    def _refuse_unless(self, wanted: str) -> None:
+        from understudy.tasks import task_named
+
+        gives = task_named(self.task).gives
+        if gives != wanted:
+            what, call = GIVEN[gives]
+            raise RequestError(f"this model {what}; call {call} instead")
 
     def _rows(self, given: Any) -> dict[str, Any]:
         from understudy.tasks import task_named

@@ -152,7 +152,7 @@ def test_labels_lie_in_the_file_and_beside_it(artefacts: Callable[[str], Exporte
     assert json.loads(inside["classes"]) == [*"0123456789"]
     beside = json.loads((folder / "labels.json").read_text())
     assert beside["classes"] == [*"0123456789"]
-    assert (beside["shape"], beside["dtype"]) == ([8, 8, 1], "uint8")
+    assert (beside["form"]["shape"], beside["form"]["dtype"]) == ([8, 8, 1], "uint8")
     assert sorted(path.name for path in folder.iterdir()) == ["labels.json", "model.onnx", "use.py"]
 
 
@@ -272,7 +272,9 @@ def test_a_network_that_cannot_be_exported_is_told(
 def test_a_corrupt_artefact_is_told(
     artefacts: Callable[[str], Exported], tmp_path: Path, content: bytes | None
 ):
-    whole = (artefacts("mlp-16").folder / "model.onnx").read_bytes()
+    folder = artefacts("mlp-16").folder
+    whole = (folder / "model.onnx").read_bytes()
+    (tmp_path / "labels.json").write_bytes((folder / "labels.json").read_bytes())
     path = tmp_path / "model.onnx"
     path.write_bytes(whole[: len(whole) // 2] if content is None else content)
     with pytest.raises(RequestError) as caught:

@@ -102,7 +102,7 @@ def test_without_hidden_features_nothing_is_looked_up(producing: Callable[..., P
         ({"objective": 1.0 * SparseLabels()}, "objective: sparse_labels reads 'top_ids', which is"),
         (
             {"teacher": Ensembled((Trained("mlp-8"), Trained("mlp-16")))},
-            "hidden_features needs one network as teacher; of an ensemble",
+            "need one network as teacher; an ensemble, or an object",
         ),
     ],
 )

@@ -204,6 +204,7 @@ def test_the_config_says_how_to_build_it_and_holds_no_weights(tmp_path: Path):
             "shape": [8, 8, 1],
             "classes": 3,
             "dropout": 0.0,
+            "reads": "image",
         },
         "form": FORM,
         "classes": list(CLASSES),

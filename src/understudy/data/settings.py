@@ -35,6 +35,10 @@ class Data:
     """Height and width in pixels to bring every image to; their own where they agree."""
     most_tokens: int = 128
     """Tokens of a text that are read, at most."""
+    candidates: int = 10
+    """Documents that a reranker scores together for one query."""
+    depth: int = 50
+    """Documents of a search, the best by BM25, that are reranked for each test query."""
     augment: Augmentation | None = None
     """Copies of the texts to train on, changed a little, which the teacher answers too."""
     test_share: float = 0.2
@@ -54,6 +58,9 @@ class Data:
             )
         if self.most_tokens < 4:
             raise RequestError(f"data.most_tokens is {self.most_tokens}; it must be 4 or more")
+        for name in ("candidates", "depth"):
+            if getattr(self, name) < 2:
+                raise RequestError(f"data.{name} is {getattr(self, name)}; it must be 2 or more")
         if self.image_size is not None and min(self.image_size) < 1:
             raise RequestError(
                 f"data.image_size is {list(self.image_size)}; height and width must be 1 or more"

@@ -95,6 +95,14 @@ def vectors_of(predictor: Predictor, inputs: Inputs, batch: int = 256) -> NDArra
 
     Shapes: columns of [N, ...] -> [N, D]. Raises RequestError where there is no row.
     """
+    return tables_of(predictor, inputs, batch)
+
+
+def tables_of(predictor: Predictor, inputs: Inputs, batch: int = 16) -> NDArray[np.float32]:
+    """What a model gives all rows, asked in batches of texts of like length.
+
+    Shapes: columns of [N, ...] -> [N, ...]. Raises RequestError where there is no row.
+    """
     rows = rows_in(inputs)
     if rows == 0:
         raise RequestError(f"{predictor.name}: there is no row to answer")
@@ -105,9 +113,9 @@ def vectors_of(predictor: Predictor, inputs: Inputs, batch: int = 256) -> NDArra
         some = order[first : first + batch]
         parts.append(predictor.predict({name: values[some] for name, values in inputs.items()}))
     found = np.concatenate(parts)
-    vectors = np.empty_like(found)
-    vectors[order] = found
-    return np.asarray(vectors, dtype=np.float32)
+    answers = np.empty_like(found)
+    answers[order] = found
+    return np.asarray(answers, dtype=np.float32)
 
 
 def _refuse_odd(

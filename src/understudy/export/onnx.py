@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from understudy.errors import RequestError
-from understudy.export.usage import INPUTS, NAMES, OUTPUTS, USAGES
+from understudy.export.usage import INPUTS, NAMES, OUTPUTS, usage_of
 from understudy.files import replace_atomically, write_atomically, write_json
+from understudy.students.score_arrays import one_by_one, scores_from
 from understudy.tasks import task_named
-from understudy.tasks.folders import ModelFacts
+from understudy.tasks.folders import ModelFacts, body_gives
+from understudy.tasks.lists import Lists
 from understudy.tasks.reading import Reading
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def write(
     found: dict[str, Any] = {}
 
     def prove(path: Path) -> None:
-        _export(network, rows, path, NAMES[task_named(facts.task).gives])
+        _export(network, rows, path, NAMES[body_gives(facts)])
         _clean(path, facts)
         found["parity"] = parity(network, OnnxPredictor("onnx", path), rows)
 
@@ -98,10 +100,12 @@ def _describe(facts: ModelFacts, folder: Path) -> None:
             "classes": list(facts.classes),
             "form": dict(facts.form),
             "input": INPUTS[reads],
-            "output": OUTPUTS[NAMES[task_named(facts.task).gives]],
+            "output": OUTPUTS[NAMES[body_gives(facts)]],
         },
     )
-    write_atomically(folder / "use.py", USAGES[reads])
+    by_vectors = body_gives(facts) == "embedding"
+    shown = "embedding" if by_vectors else task_named(facts.task).gives
+    write_atomically(folder / "use.py", usage_of(shown, reads))
 
 
 def _clean(path: Path, facts: ModelFacts) -> None:
@@ -187,10 +191,35 @@ class OnnxPredictor:
         return self.session.run([self.gives], arrays)[0]
 
 
-def load(folder: Path, threads: int = 1) -> OnnxPredictor:
+class OnnxReranker:
+    """An artefact that reads one text or pair at a time, asked about lists.
+
+    Shapes: rows of a query and K candidates [B] -> scores [B, K].
+    """
+
+    def __init__(self, artefact: OnnxPredictor, reading: Lists) -> None:
+        self.name = artefact.name
+        self.artefact = artefact
+        self.reading = reading
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the model file."""
+        return self.artefact.bytes
+
+    def predict(self, inputs: Mapping[str, Any]) -> Any:
+        """The scores of raw rows."""
+        lists = self.reading.arrays(inputs)
+        outputs = self.artefact.predict(one_by_one(lists))
+        return scores_from(outputs, len(lists["ids"]), self.reading.apart)
+
+
+def load(folder: Path, threads: int = 1) -> OnnxPredictor | OnnxReranker:
     """The artefact in a folder, held to a number of threads."""
     described = json.loads((folder / "labels.json").read_text())
     reading = task_named(described["task"]).reading(folder, described["form"])
+    if isinstance(reading, Lists):
+        return OnnxReranker(OnnxPredictor(folder.name, folder / MODEL, threads), reading)
     return OnnxPredictor(folder.name, folder / MODEL, threads, reading)
 
 

@@ -23,7 +23,7 @@ from understudy.export.closeness import (
     measure_of,
     within_tolerance,
 )
-from understudy.export.onnx import MODEL, OnnxPredictor
+from understudy.export.onnx import MODEL, OnnxPredictor, OnnxReranker
 from understudy.files import replace_atomically, write_atomically, write_json
 from understudy.tasks.folders import ModelFacts
 
@@ -73,7 +73,7 @@ def write(
     return {"parity": parity, "bytes": chosen.bytes, **told}
 
 
-def load(folder: Path, threads: int = 1) -> OnnxPredictor:
+def load(folder: Path, threads: int = 1) -> OnnxPredictor | OnnxReranker:
     """The artefact in a folder, held to a number of threads."""
     return onnx.load(folder, threads)
 

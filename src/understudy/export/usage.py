@@ -57,7 +57,66 @@ best = int(probabilities.argmax())
 print(facts["classes"][best], round(float(probabilities[best]), 4))
 '''
 
-USAGES: Mapping[Reads, str] = {"image": IMAGE, "text": TEXT}
+EMBEDDING = '''\
+"""Use the model without Understudy: needs numpy, onnxruntime and tokenizers."""
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from tokenizers import Tokenizer
+
+here = Path(__file__).parent
+facts = json.loads((here / "labels.json").read_text())
+tokenizer = Tokenizer.from_file(str(here / "tokenizer.json"))
+tokenizer.no_padding()
+tokenizer.enable_truncation(facts["form"]["tokens"])
+session = onnxruntime.InferenceSession(here / "model.onnx")
+
+
+def embed(text):
+    ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)
+    (vectors,) = session.run(["sentence_embedding"], {"ids": ids, "mask": np.ones_like(ids)})
+    return vectors[0] / np.linalg.norm(vectors[0])
+
+
+first, *others = (embed(text) for text in sys.argv[1:])
+print("dimensions", len(first), "cosines", [round(float(first @ other), 4) for other in others])
+'''
+
+PAIR = '''\
+"""Use the model without Understudy: needs numpy, onnxruntime and tokenizers."""
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from tokenizers import Tokenizer
+
+here = Path(__file__).parent
+facts = json.loads((here / "labels.json").read_text())
+tokenizer = Tokenizer.from_file(str(here / "tokenizer.json"))
+tokenizer.no_padding()
+tokenizer.enable_truncation(facts["form"]["tokens"])
+session = onnxruntime.InferenceSession(here / "model.onnx")
+query, *documents = sys.argv[1:]
+for document in documents:
+    ids = np.array([tokenizer.encode(query, document).ids], dtype=np.int64)
+    (scores,) = session.run(["logits"], {"ids": ids, "mask": np.ones_like(ids)})
+    print(round(float(scores[0, 0]), 4), document)
+'''
+
+
+def usage_of(gives: str, reads: Reads) -> str:
+    """The script for a network of this kind; `scores` are those of a pair that is read together."""
+    if gives == "embedding":
+        return EMBEDDING
+    if gives == "scores":
+        return PAIR
+    return TEXT if reads == "text" else IMAGE
+
 
 INPUTS: Mapping[Reads, str] = {
     "image": "image: [batch, height, width, channels], pixels as stored; normalisation is inside "

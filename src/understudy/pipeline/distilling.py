@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from understudy.training.step import Lesson
 
 
+PAID_ROWS = 512
+"""Rows of a shard of what a service answers."""
 PARITY_ROWS = 64
 """Test rows on which an artefact is held against the student."""
 CALIBRATION_ROWS = 400
@@ -114,14 +116,15 @@ class Production:
         from understudy.teachers.teaching import bytes_per_row, probe
 
         numbers, codec = len(self.prepared.facts.classes), self.recipe.knowledge.codec
-        if self.task.gives == "embedding":
+        if self.task.gives != "logits":
             said = probe(self.teacher.teacher, self.prepared, self.task.inputs)
-            numbers = said["embedding"].shape[-1]
+            numbers = said[self.task.gives].shape[-1]
         return bytes_per_row(numbers, codec, self.features.numbers_per_row)
 
     @cached_property
     def store(self) -> Store | None:
         """What the teacher said of every row; None where it is asked live."""
+        from understudy.teachers.teacher import is_repeatable
         from understudy.teachers.teaching import teach
 
         if self.asks_live:
@@ -135,8 +138,11 @@ class Production:
 
         def ask() -> Store:
             teacher, inputs, root = self.tapped, self.task.inputs, self.knowledge_root
+            # What was paid for should not be lost with a shard that was not finished.
+            rows = None if is_repeatable(teacher) else PAID_ROWS
+            codec = self.recipe.knowledge.codec
             return teach(
-                teacher, self.prepared, inputs, root, self.recipe.knowledge.codec, emit=listen
+                teacher, self.prepared, inputs, root, codec, rows_per_shard=rows, emit=listen
             )
 
         def make() -> dict[str, Any]:
@@ -342,6 +348,8 @@ class Production:
     def export(self, form: str) -> Mapping[str, Any]:
         """Export the student in one format, and hold the artefact against it on real rows."""
         from understudy.export import exporter
+        from understudy.students.score_arrays import one_by_one
+        from understudy.students.scoring import body_of
         from understudy.tasks.folders import read_facts
 
         kind, name = exporter(form), f"export-{form}"
@@ -356,6 +364,9 @@ class Production:
             inputs, calibration = (rows.inputs(part, reading.columns) for part in parts)
             facts = read_facts(self.folder("student"))
             network, folder = self.network("student"), self.folder(name)
+            if self.task.gives == "scores":  # what is exported reads one text or pair at a time
+                network, inputs = body_of(network), one_by_one(inputs, PARITY_ROWS)
+                calibration = one_by_one(calibration, CALIBRATION_ROWS)
             folder.mkdir(parents=True, exist_ok=True)
             reading.save(folder)
             made: dict[str, Any] = kind.write(network, facts, inputs, folder, calibration)

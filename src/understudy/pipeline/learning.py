@@ -120,6 +120,7 @@ def _text(
     """A network that reads texts, and its tokenizer."""
     from torch import nn
 
+    from understudy.pipeline.rerankers import design_scorer
     from understudy.pipeline.text_encoders import design_encoder
     from understudy.pipeline.text_students import design, own_tokens
     from understudy.tasks.reading import Tokenised
@@ -127,6 +128,11 @@ def _text(
     from understudy.teachers.teaching import probe
 
     known = teacher if isinstance(teacher, NetworkTeacher) else None
+    task = task_named(prepared.facts.task)
+    if task.gives == "scores":
+        scorer = design_scorer(spec, prepared, teacher, allow_code=allow_code, dropout=dropout)
+        made = scorer.design
+        return made.blueprint, made.fresh, scorer.reading, made.told
     if isinstance(spec, nn.Module):
         tokens = own_tokens(prepared, known)
         shape, classes = (tokens.size, tokens.most), len(prepared.facts.classes)
@@ -134,7 +140,6 @@ def _text(
         return blueprint, _copies(spec), Tokenised(tokens), {}
     if not isinstance(spec, str | Preset | FromTeacher):
         raise _no_network(spec)
-    task = task_named(prepared.facts.task)
     if task.gives == "embedding":
         if teacher is None:
             raise RequestError(

@@ -48,15 +48,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """Stands in for stored embeddings of so many features while steps are timed."""
+    """Stands in for stored embeddings or scores, so many numbers a row, while steps are timed."""
 
-    features: int
+    gives: str
+    numbers: int
 
     def of(self, rows: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Shapes: B rows -> embedding [B, features]."""
+        """Shapes: B rows -> [B, numbers]."""
         import torch
 
-        return {"embedding": torch.ones(len(rows), self.features)}
+        return {self.gives: torch.ones(len(rows), self.numbers)}
 
     def announce(self, rows: Any) -> None:
         """Nothing to fetch."""
@@ -126,8 +127,9 @@ def _training_seconds(production: Production, made: Candidate, training: Trainin
     with torch.random.fork_rng(devices=[]):
         network = production.task.network(made.fresh(), production.prepared.facts.form)
         lesson = labels_alone(made.reading.over(production.prepared), made.reading.columns)
-        if production.task.gives == "embedding":
-            stand_in = Rehearsal(made.blueprint.classes)
+        gives, form = production.task.gives, production.prepared.facts.form
+        if gives != "logits":
+            stand_in = Rehearsal(gives, form.get("candidates", made.blueprint.classes))
             objective = production.features.objective
             lesson = replace(lesson, knowledge=stand_in, objective=objective)
         steps = training.epochs * -(-len(lesson.rows()) // training.batch_size)

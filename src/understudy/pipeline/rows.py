@@ -47,7 +47,10 @@ def task_of(data: Data) -> str:
     from understudy.recipe.guessing import guessed_task
 
     try:
-        return guessed_task(sources.read(data.train), data.columns)
+        rows = sources.read(data.train)
+        if not len(rows):
+            raise RequestError(f"{rows.origin} holds no rows")
+        return guessed_task(rows, data.columns)
     except RequestError as error:
         raise RequestError(f"data.train: {error}") from error
 

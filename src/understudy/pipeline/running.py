@@ -259,8 +259,9 @@ def _score(production: Production) -> dict[str, Any]:
     from understudy.pipeline import facts
     from understudy.pipeline.contenders import contenders, test_rows
     from understudy.pipeline.scoring import conclude, score
+    from understudy.pipeline.scoring_rankings import score_rankings
     from understudy.pipeline.scoring_vectors import score_vectors
-    from understudy.pipeline.showing import keep_material, keep_vectors
+    from understudy.pipeline.showing import keep_material, keep_rankings, keep_vectors
     from understudy.report.card import write_card
 
     workspace, recipe = production.workspace, production.recipe
@@ -273,13 +274,13 @@ def _score(production: Production) -> dict[str, Any]:
             "knowledge": facts.knowledge_facts(production),
         }
         task, curves = production.task, facts.curves(production)
-        if task.gives == "embedding":
+        if task.gives in ("embedding", "scores"):
             rivals = recipe.rivals != "none"
             prepared = production.prepared
-            card, found = score_vectors(
-                models, task, prepared, recipe.evaluation, rivals=rivals, **given
-            )
-            keep_vectors(production, found, curves)
+            scored = score_vectors if task.gives == "embedding" else score_rankings
+            card, found = scored(models, task, prepared, recipe.evaluation, rivals=rivals, **given)
+            keep = keep_vectors if task.gives == "embedding" else keep_rankings
+            keep(production, found, curves)
         else:
             rows = test_rows(production)
             card, answers = score(models, task, rows, recipe.evaluation, **given)

@@ -65,10 +65,32 @@ def keep_vectors(
     production: Production, found: Mapping[str, Found], curves: Mapping[str, Any]
 ) -> None:
     """The same for embeddings: curves, and the texts that the student places worst."""
+    worst = worst_matches(found["student"], EXAMPLES_EACH)
+    told = [(row, f"cosine {cosine:.3f}", cosine) for row, cosine in worst]
+    _keep_worst(production, told, curves)
+
+
+def keep_rankings(
+    production: Production, found: Mapping[str, Found], curves: Mapping[str, Any]
+) -> None:
+    """The same for rerankers: curves, and the queries that the student answers least alike."""
+    overlap = found["student"].overlap
+    assert overlap is not None
+    asked = production.prepared.relations["asked"]
+    told = [
+        (int(np.searchsorted(asked, query)), f"{overlap[query]:.0%} shared", float(overlap[query]))
+        for query in np.argsort(overlap, kind="stable")[:EXAMPLES_EACH]
+    ]
+    _keep_worst(production, told, curves)
+
+
+def _keep_worst(
+    production: Production, told: list[tuple[int, str, float]], curves: Mapping[str, Any]
+) -> None:
+    """Test rows, each with what is said of the student there, in words and as a number."""
     prepared = production.prepared
     rows = prepared.splits["test"]
-    worst = worst_matches(found["student"], EXAMPLES_EACH)
-    chosen = np.array(sorted(row for row, _ in worst), dtype=np.int64)
+    chosen = np.array(sorted(row for row, _, _ in told), dtype=np.int64)
     texts = prepared.raw.inputs(rows[chosen], production.task.inputs)
     place = {int(row): at for at, row in enumerate(chosen)}
     write_json(
@@ -83,11 +105,11 @@ def keep_vectors(
                     "kind": "worst match",
                     "row": row,
                     "label": "",
-                    "answers": {"student": [f"cosine {cosine:.3f}", cosine]},
+                    "answers": {"student": [words, None]},
                     "picture": None,
                     "text": production.task.text(texts, place[row]),
                 }
-                for row, cosine in worst
+                for row, words, number in told
             ],
             "environment": environment(production.recipe.evaluation.threads),
         },

@@ -20,15 +20,18 @@ from understudy.pipeline.learning import (
     learn,
     lesson_key,
 )
+from understudy.pipeline.outside import outside_teacher
 from understudy.pipeline.workspace import sweep
 from understudy.recipe.schema import Ensembled, Given, Trained
 from understudy.tasks import task_named
+from understudy.tasks.lists import Lists
 from understudy.tasks.reading import Tokenised
 
 if TYPE_CHECKING:
     from torch import nn
 
     from understudy.pipeline.workspace import Workspace
+    from understudy.students.tokens import Tokens
     from understudy.tasks import Prepared, Task
     from understudy.tasks.reading import Reading
     from understudy.teachers import Teacher
@@ -75,6 +78,10 @@ class Search:
             found = self._given(spec if isinstance(spec, Given) else Given(spec))
         elif hasattr(spec, "answer") and hasattr(spec, "fingerprint"):
             found = Found(spec)
+        elif hasattr(spec, "predict_proba") or hasattr(spec, "decision_function"):
+            from understudy.teachers.estimator import Estimator
+
+            found = Found(Estimator(spec))
         else:
             raise RequestError(
                 f"a {type(spec).__name__} is no teacher; give a torch.nn.Module, a model folder, "
@@ -184,7 +191,15 @@ class Search:
             trained_classifier,
         )
 
-        _refuse_files(spec.model, path)
+        _refuse_pickles(spec.model)
+        outside = outside_teacher(spec, path, self.task, self.prepared)
+        if outside is not None:
+            return Found(outside[0], None, outside[1])
+        if path.is_file():
+            raise RequestError(
+                f"teacher: '{spec.model}' is a file; give the folder that holds the model's config "
+                "and weights, an .onnx file, or a .skops file"
+            )
         if re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", spec.model):
             body = call_for_network(spec.model, self.allow_code)
             return self._found(self._network(body, spec, {}), spec.classes, None)
@@ -211,8 +226,29 @@ class Search:
             from understudy.students.sentence_folders import read_encoder
 
             return self._found(read_encoder(source), None, None, reading)
+        if self.task.gives == "scores":
+            return self._scorer(source, reading.tokens)
         body = trained_text_classifier(source)
         return self._found(body, spec.classes or named_classes(body), None, reading)
+
+    def _scorer(self, source: str, tokens: Tokens) -> Found:
+        """A cross-encoder, or an encoder whose vectors are compared."""
+        from understudy.students.scoring import kind_of_folder
+        from understudy.students.sentence_folders import read_encoder
+        from understudy.students.text_transformers import trained_text_classifier
+
+        if kind_of_folder(source) != "cosine":
+            body = trained_text_classifier(source)
+            numbers = body.model.config.num_labels
+            if numbers != 1:
+                raise RequestError(
+                    f"teacher: '{source}' answers {numbers} classes; a reranker gives one score: "
+                    "give a cross-encoder with one output, or an encoder of sentences"
+                )
+            network = self.task.network(body, self.prepared.facts.form)
+            return self._found(network, None, None, Lists(tokens, apart=False))
+        network = self.task.network(read_encoder(source), self.prepared.facts.form)
+        return self._found(network, None, None, Lists(tokens, apart=True))
 
     def _network(self, body: nn.Module, spec: Given, own: Mapping[str, Any]) -> nn.Module:
         """The body behind the preprocessing that was stated, its own, or that of the data."""
@@ -272,17 +308,10 @@ def _total(numbers: list[int | None]) -> int | None:
     return None if None in numbers else sum(number or 0 for number in numbers)
 
 
-def _refuse_files(name: str, path: Path) -> None:
+def _refuse_pickles(name: str) -> None:
     if name.lower().endswith(PICKLES):
         raise RequestError(
             f"teacher: '{name}' is a pickle, which can run code when it is opened; save the "
             "weights as safetensors in a model folder, or give 'package.module:function' that "
             "builds and loads the model, with --allow-code"
-        )
-    if name.endswith(".onnx"):
-        raise RequestError(f"teacher: ONNX files as teachers are not there yet ('{name}')")
-    if path.is_file():
-        raise RequestError(
-            f"teacher: '{name}' is a file; give the folder that holds the model's config "
-            "and weights"
         )

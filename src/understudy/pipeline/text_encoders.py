@@ -116,9 +116,9 @@ def _widened(source: str, outputs: int) -> SentenceEncoder | StaticEncoder:
 def _table(teacher: NetworkTeacher | None) -> Any:
     """The teacher's token embeddings [V, D], where it has any."""
     from understudy.students.sentence import SentenceEncoder, StaticEncoder
-    from understudy.students.text_transformers import token_table
+    from understudy.students.text_transformers import TextLogitsOf, token_table
 
     body = teacher.network if teacher else None
-    if isinstance(body, SentenceEncoder):
+    if isinstance(body, SentenceEncoder | TextLogitsOf):
         return token_table(body.model)
     return body.folded() if isinstance(body, StaticEncoder) else None

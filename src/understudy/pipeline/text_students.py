@@ -11,6 +11,7 @@ import numpy as np
 from understudy.errors import RequestError
 from understudy.recipe.students import Cut, FromTeacher, Preset, Vocabulary
 from understudy.students import Blueprint, build, is_preset, read_blueprint
+from understudy.tasks.lists import single_texts
 from understudy.tasks.reading import Tokenised
 
 if TYPE_CHECKING:
@@ -98,9 +99,11 @@ def _preset(spec: Preset, prepared: Prepared, teacher: NetworkTeacher | None) ->
 
 def _cut(cut: Cut, prepared: Prepared, teacher: NetworkTeacher | None) -> Design:
     """Some layers of the teacher, its embeddings and its head."""
+    from understudy.students.sentence_classifier import SentenceClassifier, cut_sentence_classifier
     from understudy.students.text_transformers import TextLogitsOf, cut_classifier
 
-    if teacher is None or not isinstance(teacher.network, TextLogitsOf):
+    body = teacher.network if teacher else None
+    if not isinstance(body, TextLogitsOf | SentenceClassifier):
         raise RequestError(
             "student.from_teacher needs a Transformers classifier as teacher, to take layers from; "
             "give a preset instead"
@@ -110,10 +113,11 @@ def _cut(cut: Cut, prepared: Prepared, teacher: NetworkTeacher | None) -> Design
     blueprint = Blueprint(
         "transformers", "from_teacher", (tokens.size, tokens.most), classes, reads="text"
     )
-    model = teacher.network.model
 
     def fresh() -> nn.Module:
-        return cut_classifier(model, cut.layers, cut.heads, cut.width, classes, kept)
+        if isinstance(body, SentenceClassifier):
+            return cut_sentence_classifier(body, cut.layers, cut.heads, cut.width, kept)
+        return cut_classifier(body.model, cut.layers, cut.heads, cut.width, classes, kept)
 
     return Design(blueprint, fresh, tokens, told)
 
@@ -143,17 +147,19 @@ def transfer_texts(prepared: Prepared) -> list[str]:
     found: list[str] = []
     order = rows.splits["train"]
     for start in range(0, len(order), 4096):
-        found += rows.inputs(order[start : start + 4096], ("text",))["text"].tolist()
+        found += single_texts(rows.inputs(order[start : start + 4096], ("text",))["text"])
     return found
 
 
 def _teachers_table(teacher: NetworkTeacher | None) -> Any:
     """The teacher's token embeddings [V, D], where it is a Transformers model."""
+    from understudy.students.sentence_classifier import SentenceClassifier
     from understudy.students.text_transformers import TextLogitsOf, token_table
 
-    if teacher is None or not isinstance(teacher.network, TextLogitsOf):
-        return None
-    return token_table(teacher.network.model)
+    body = teacher.network if teacher else None
+    if isinstance(body, SentenceClassifier):
+        return token_table(body.encoder.model)
+    return token_table(body.model) if isinstance(body, TextLogitsOf) else None
 
 
 def frequencies(prepared: Prepared, tokens: Tokens) -> Any:

@@ -20,6 +20,9 @@ class Preset:
     start: Literal["teacher", "random"] = "teacher"
     """Whether token embeddings begin as the teacher's own, where the student can use them."""
     dropout: float = 0.0
+    scores: Literal["auto", "pair", "cosine"] = "auto"
+    """How a reranker scores a query and a document: read together, or by the cosine of two
+    vectors; as its teacher does where the preset can do both."""
 
     def __post_init__(self) -> None:
         _check_vocabulary(self.vocabulary)

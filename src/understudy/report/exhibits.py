@@ -15,6 +15,9 @@ from understudy.report.figures import Metric, Write, at, number, share, signific
 from understudy.report.naming import LEADING, model_names, role
 from understudy.report.tables import Row, Table, texts
 
+VALIDATED = dict.fromkeys(("spearman", "ndcg_at_10"), "cosine to the teacher on validation rows")
+"""What is watched after each epoch where it is not the main metric itself."""
+
 LISTED_EPOCHS = 20
 """Rows in the table of a curve; the run's log holds every epoch."""
 
@@ -130,13 +133,15 @@ def _table(title: str, metric: Metric, points: Sequence[Point], cost: Cost | Non
 
 def training(curves: Mapping[str, Any], metric: Metric) -> list[Exhibit]:
     """How quality on validation rows and loss went, epoch by epoch, for whoever was trained."""
+    # Embeddings have no labels: what is watched is how near the teacher they are.
+    judged = VALIDATED.get(metric.name, f"validation {metric.words}")
     found = (
         _progress(
             "Quality on validation rows",
             "These rows are not trained on. A line that still rises at its end asks for more "
             "epochs.",
             _series(curves, "validation"),
-            Axis(f"validation {metric.words}", metric.tick),
+            Axis(judged, metric.tick),
             metric.value,
         ),
         _progress(

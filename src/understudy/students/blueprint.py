@@ -77,6 +77,10 @@ def build(blueprint: Blueprint, *, allow_code: bool = False) -> nn.Module:
         return call_for_network(source, allow_code)
     if blueprint.kind == "preset":
         return preset_network(source, blueprint.reads, shape, classes, blueprint.dropout)
+    if blueprint.reads == "text" and (Path(source) / "modules.json").is_file():
+        from understudy.students.sentence_classifier import sentence_classifier
+
+        return sentence_classifier(source, classes)
     if blueprint.reads == "text":
         from understudy.students.text_transformers import text_classifier
 

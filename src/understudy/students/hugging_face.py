@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,27 @@ from understudy.errors import RequestError
 from understudy.files import write_json
 
 READING_FAILS = (OSError, ValueError, RuntimeError, KeyError, SafetensorError)
+
+
+@contextmanager
+def loading(source: str) -> Iterator[None]:
+    """Read a model through Transformers, without the tables and bars that it shows of every one.
+
+    Raises: RequestError where it cannot be read.
+    """
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    except READING_FAILS as error:
+        raise unreadable(source, error) from error
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 NOT_THE_MODEL = ("_name_or_path", "transformers_version")
@@ -57,7 +79,7 @@ def image_classifier(source: str, shape: tuple[int, int, int], classes: int) -> 
     folder = source.removesuffix("config.json") or "."
     if folder == source:
         refuse_pickles(folder)
-    try:
+    with loading(source):
         config = AutoConfig.from_pretrained(folder)
         config.num_labels = classes
         config.num_channels = shape[2]
@@ -70,8 +92,6 @@ def image_classifier(source: str, shape: tuple[int, int, int], classes: int) -> 
                 folder, config=config, ignore_mismatched_sizes=True, use_safetensors=True
             )
         )
-    except READING_FAILS as error:
-        raise unreadable(source, error) from error
 
 
 def trained_classifier(source: str) -> LogitsOf:
@@ -82,12 +102,10 @@ def trained_classifier(source: str) -> LogitsOf:
     from transformers import AutoModelForImageClassification
 
     refuse_pickles(source)
-    try:
+    with loading(source):
         model, found = AutoModelForImageClassification.from_pretrained(
             source, use_safetensors=True, output_loading_info=True
         )
-    except READING_FAILS as error:
-        raise unreadable(source, error) from error
     refuse_missing(
         source, found["missing_keys"], "give a folder that was saved with its classifier"
     )

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from understudy.students.cutting import cut_model
 from understudy.students.embedding import fill, rareness, weighted_mean
 from understudy.students.hugging_face import described
-from understudy.students.text_transformers import miniature, model_inputs
+from understudy.students.packing import packed_states
+from understudy.students.text_transformers import miniature, model_inputs, token_types
 
 Pooling = Literal["mean", "cls", "max"]
 
@@ -67,6 +68,8 @@ class SentenceEncoder(nn.Module):
         self.pooling = pooling
         self.dense = nn.Sequential(*dense)
         self.normalise = normalise
+        self.packs = False
+        """Whether texts are packed for now, as `packing` asks."""
 
     @property
     def width(self) -> int:
@@ -78,7 +81,11 @@ class SentenceEncoder(nn.Module):
         return f"{self.pooling}, normalise={self.normalise}, {described(self.model)}"
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        states = self.model(**model_inputs(self.model.config, ids, mask)).last_hidden_state
+        given = model_inputs(self.model.config, ids, mask)
+        if self.packs:
+            states = packed_states(self.model, ids, mask, token_types(ids, mask))
+        else:
+            states = self.model(**given).last_hidden_state
         return _finished(pooled(states, mask, self.pooling), self.dense, self.normalise)
 
 

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from understudy.errors import RequestError
 from understudy.files import replace_atomically, write_json
 from understudy.students.hugging_face import (
-    READING_FAILS,
+    loading,
     refuse_missing,
     refuse_pickles,
-    unreadable,
 )
 from understudy.students.sentence import (
     ACTIVATIONS,
@@ -47,10 +46,8 @@ def read_encoder(folder: str | Path) -> SentenceEncoder | StaticEncoder:
     path = Path(folder)
     if not (path / "modules.json").is_file():
         return SentenceEncoder(_transformer(path), normalise=False)
-    try:
+    with loading(str(folder)):
         return _assembled(path)
-    except READING_FAILS as error:
-        raise unreadable(str(folder), error) from error
 
 
 def save_encoder(folder: Path, encoder: SentenceEncoder | StaticEncoder, most: int) -> None:
@@ -123,12 +120,10 @@ def _transformer(path: Path) -> Any:
     from transformers import AutoModel
 
     refuse_pickles(str(path))
-    try:
+    with loading(str(path)):
         model, found = AutoModel.from_pretrained(
             path, dtype=torch.float32, use_safetensors=True, output_loading_info=True
         )
-    except READING_FAILS as error:
-        raise unreadable(str(path), error) from error
     missing = {name for name in found["missing_keys"] if not name.startswith("pooler.")}
     refuse_missing(str(path), missing, "give a folder that was saved whole")
     return model

@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from understudy.errors import RequestError, did_you_mean
 from understudy.students.cutting import cut_model
 from understudy.students.hugging_face import (
-    READING_FAILS,
     described,
     has_weights,
+    loading,
     refuse_missing,
     refuse_pickles,
-    unreadable,
 )
 from understudy.students.tokens import name_inputs
 
@@ -85,7 +84,7 @@ def text_classifier(source: str, classes: int) -> TextLogitsOf:
     folder = source.removesuffix("config.json") or "."
     if folder == source:
         refuse_pickles(folder)
-    try:
+    with loading(source):
         config = AutoConfig.from_pretrained(folder)
         config.num_labels = classes
         if not has_weights(folder):
@@ -98,8 +97,6 @@ def text_classifier(source: str, classes: int) -> TextLogitsOf:
             use_safetensors=True,
             output_loading_info=True,
         )
-    except READING_FAILS as error:
-        raise unreadable(source, error) from error
     unfit = {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
     body = {name for name in unfit if _is_of_the_body(name, model)}
     refuse_missing(source, body, "give a folder whose weights are those of its config.json")
@@ -114,12 +111,10 @@ def trained_text_classifier(source: str) -> TextLogitsOf:
     from transformers import AutoModelForSequenceClassification
 
     refuse_pickles(source)
-    try:
+    with loading(source):
         model, found = AutoModelForSequenceClassification.from_pretrained(
             source, dtype=torch.float32, use_safetensors=True, output_loading_info=True
         )
-    except READING_FAILS as error:
-        raise unreadable(source, error) from error
     refuse_missing(
         source, found["missing_keys"], "give a folder that was saved with its classifier"
     )

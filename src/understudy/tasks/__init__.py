@@ -5,11 +5,12 @@ from __future__ import annotations
 from understudy.errors import RequestError, did_you_mean
 from understudy.tasks.image_classification import ImageClassification
 from understudy.tasks.prepared import Facts, Prepared, open_prepared
+from understudy.tasks.reranking import Reranking
 from understudy.tasks.task import Task
 from understudy.tasks.text_classification import TextClassification
 from understudy.tasks.text_embedding import TextEmbedding
 
-TASKS: tuple[type[Task], ...] = (ImageClassification, TextClassification, TextEmbedding)
+TASKS: tuple[type[Task], ...] = (ImageClassification, TextClassification, TextEmbedding, Reranking)
 
 
 def task_named(name: str) -> Task:

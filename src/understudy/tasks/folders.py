@@ -50,9 +50,7 @@ def save_network(
         assert isinstance(body, SentenceEncoder | StaticEncoder)
         save_encoder(folder, body, facts.form["tokens"])
     elif kind == "text":
-        from understudy.students.text_transformers import save_text_classifier
-
-        save_text_classifier(folder, body, facts.classes)
+        _save_text(folder, body, facts)
     elif kind == "image":
         from understudy.students.hugging_face import save_classifier
 
@@ -103,9 +101,7 @@ def load_body(
 
         return read_encoder(folder).eval()
     if kind == "text":
-        from understudy.students.text_transformers import trained_text_classifier
-
-        return trained_text_classifier(str(folder)).eval()
+        return _trained_text(folder).eval()
     if kind == "image":
         from understudy.students.hugging_face import trained_classifier
 
@@ -133,12 +129,43 @@ def load_network(
     return task_named(facts.task).network(body, facts.form).eval()
 
 
+def _save_text(folder: Path, body: nn.Module, facts: ModelFacts) -> None:
+    """A classifier of texts, in the form of Transformers or of sentence-transformers."""
+    from understudy.students.sentence_classifier import SentenceClassifier, save_sentence_classifier
+    from understudy.students.text_transformers import save_text_classifier
+
+    if isinstance(body, SentenceClassifier):
+        save_sentence_classifier(folder, body, facts.form["tokens"])
+    else:
+        save_text_classifier(folder, body, facts.classes)
+
+
+def _trained_text(folder: Path) -> nn.Module:
+    from understudy.students.sentence_classifier import HEAD, trained_sentence_classifier
+    from understudy.students.text_transformers import trained_text_classifier
+
+    if (folder / HEAD).is_file():
+        return trained_sentence_classifier(folder)
+    return trained_text_classifier(str(folder))
+
+
 def _kind(facts: ModelFacts) -> Literal["encoder", "text", "image", "own"]:
     """Whose form a folder has: of sentence-transformers, of Transformers, or ours alone."""
     blueprint = facts.blueprint
-    if task_named(facts.task).gives == "embedding" and blueprint.kind != "module":
+    if body_gives(facts) == "embedding" and blueprint.kind != "module":
         return "encoder"
     return blueprint.reads if blueprint.is_foreign else "own"
+
+
+def body_gives(facts: ModelFacts) -> str:
+    """What the saved network itself answers of one text or pair: logits, or an embedding.
+
+    A reranker's scores come of either: of one logit, or of vectors that are compared.
+    """
+    gives = task_named(facts.task).gives
+    if gives != "scores":
+        return gives
+    return "logits" if facts.blueprint.classes == 1 else "embedding"
 
 
 def load_reading(folder: Path) -> Reading:

@@ -102,12 +102,18 @@ class Prepared:
 def padded(rows: Ragged) -> tuple[IntArray, IntArray]:
     """Rows of different lengths as one table, and which of its cells are real.
 
-    Shapes: B rows of numbers -> int64 [B, longest] and int64 [B, longest] of 0 and 1.
+    Where -1 closes each of several parts of a row, as many in every row, each part is padded.
+    Shapes: B rows of numbers -> int64 [B, longest] and int64 [B, longest] of 0 and 1; B rows of P
+    parts -> [B, P, longest] twice.
     """
-    lengths = np.diff(rows.offsets)
-    real = np.arange(max(1, int(lengths.max(initial=0)))) < lengths[:, None]
+    closing = rows.values < 0
+    lengths, values = np.diff(rows.offsets), rows.values[~closing]
+    if len(values) < len(closing):
+        ends = np.flatnonzero(closing)
+        lengths = (np.diff(ends, prepend=-1) - 1).reshape(len(rows), -1)
+    real = np.arange(max(1, int(lengths.max(initial=0)))) < lengths[..., None]
     table = np.zeros(real.shape, dtype=np.int64)
-    table[real] = rows.values
+    table[real] = values
     return table, real.astype(np.int64)
 
 

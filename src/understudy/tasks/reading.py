@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,7 +12,7 @@ import numpy as np
 from understudy.files import locked, replace_atomically
 
 if TYPE_CHECKING:
-    from understudy.store import Store
+    from understudy.store import Ragged, Store
     from understudy.students.tokens import Tokens
     from understudy.tasks.prepared import IntArray, Prepared
 
@@ -88,35 +88,50 @@ class Tokenised:
 
     def over(self, prepared: Prepared) -> Prepared:
         """The rows as tokens, from beside the texts where they were cut before."""
-        prepared = prepared.raw
-        folder = Path(prepared.store.root).parent / f"tokens-{self.fingerprint[:16]}"
-        with locked(folder, f"another process is cutting the same texts into tokens in {folder}"):
-            store = self._store(prepared, folder)
-        lengths = _lengths(store, folder)
-        return replace(prepared, store=store, lengths=lengths, source=prepared.store)
-
-    def _store(self, prepared: Prepared, folder: Path) -> Store:
-        from understudy.data.texts import from_utf8
-        from understudy.store import Column, Index, Ragged, create
-
-        texts = prepared.store
-        provenance = {"what": "tokens", "rows": prepared.key, "tokenizer": self.fingerprint}
-        layout = (Column("ids", "int32", ragged=True),)
-        store = create(folder, Index(layout, texts.rows, texts.index.rows_per_shard, provenance))
-        for shard in store.verify(again=False):
-            store.set_aside(shard)
-        for shard in store.missing():
-            span, found = store.span(shard), []
-            for start in range(span.start, span.stop, AT_ONCE):
-                some = texts.read("text", start, min(start + AT_ONCE, span.stop))
-                assert isinstance(some, Ragged)
-                found.append(Ragged(*self.tokens.encode(list(from_utf8(some)))))
-            store.write(shard, {"ids": _joined(found)})
-        return store
+        return kept_tokens(prepared, self.fingerprint, self._encoded)
 
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json`, and what lets Transformers load it."""
         self.tokens.save(folder)
+
+    def _encoded(self, texts: Sequence[str]) -> Ragged:
+        from understudy.store import Ragged
+
+        return Ragged(*self.tokens.encode(texts))
+
+
+def kept_tokens(
+    prepared: Prepared, fingerprint: str, encode: Callable[[Sequence[str]], Ragged]
+) -> Prepared:
+    """The rows as `encode` cuts their texts, kept under this fingerprint beside them."""
+    prepared = prepared.raw
+    folder = Path(prepared.store.root).parent / f"tokens-{fingerprint[:16]}"
+    with locked(folder, f"another process is cutting the same texts into tokens in {folder}"):
+        store = _store(prepared, folder, fingerprint, encode)
+    lengths = _lengths(store, folder)
+    return replace(prepared, store=store, lengths=lengths, source=prepared.store)
+
+
+def _store(
+    prepared: Prepared, folder: Path, fingerprint: str, encode: Callable[[Sequence[str]], Ragged]
+) -> Store:
+    from understudy.data.texts import from_utf8
+    from understudy.store import Column, Index, Ragged, create
+
+    texts = prepared.store
+    provenance = {"what": "tokens", "rows": prepared.key, "tokenizer": fingerprint}
+    layout = (Column("ids", "int32", ragged=True),)
+    store = create(folder, Index(layout, texts.rows, texts.index.rows_per_shard, provenance))
+    for shard in store.verify(again=False):
+        store.set_aside(shard)
+    for shard in store.missing():
+        span, found = store.span(shard), []
+        for start in range(span.start, span.stop, AT_ONCE):
+            some = texts.read("text", start, min(start + AT_ONCE, span.stop))
+            assert isinstance(some, Ragged)
+            found.append(encode(list(from_utf8(some))))
+        store.write(shard, {"ids": _joined(found)})
+    return store
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -23,7 +23,7 @@ class Task(Protocol):
     name: ClassVar[str]
     metric: ClassVar[str]
     gives: ClassVar[str]
-    """What a network answers: "logits" [B, classes], or "embedding" [B, D]."""
+    """What a network answers: "logits" [B, classes], "embedding" [B, D] or "scores" [B, K]."""
     inputs: ClassVar[tuple[str, ...]]
     """The columns of a raw row; how a network takes them is its `Reading`."""
 

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.data import checks
-from understudy.data.texts import cut_texts, to_texts, utf8
+from understudy.data.texts import SEPARATOR, cut_texts, to_texts, utf8
 from understudy.store import Column, Index, create, rows_per_shard_for
-from understudy.students.tokens import PARTS, read_tokens
 from understudy.tasks.prepared import IntArray
 from understudy.tasks.reading import Reading, Tokenised
 
@@ -23,10 +22,12 @@ TYPICAL_BYTES = 80
 """Of a text, for the size of shards."""
 
 
-def store_texts(texts: Any, numbers: IntArray, folder: Path) -> None:
+def store_texts(
+    texts: Any, numbers: IntArray, folder: Path, typical_bytes: int = TYPICAL_BYTES
+) -> None:
     """Keep texts [N] and their labels [N] in `folder/rows`; what is there already stays."""
     layout = (Column("text", "uint8", ragged=True), Column("label", "int64"))
-    sizing = (Column("text", "uint8", (TYPICAL_BYTES,)), Column("label", "int64"))
+    sizing = (Column("text", "uint8", (typical_bytes,)), Column("label", "int64"))
     per_shard = rows_per_shard_for(sizing, len(numbers))
     provenance = {"what": "prepared rows", "key": folder.name}
     store = create(folder / "rows", Index(layout, len(numbers), per_shard, provenance))
@@ -48,6 +49,8 @@ def read_texts(
 
 def reading_in(folder: Path, form: Mapping[str, Any]) -> Reading:
     """Through the tokenizer of a model folder."""
+    from understudy.students.tokens import read_tokens
+
     return Tokenised(read_tokens(folder, form["tokens"]))
 
 
@@ -57,10 +60,10 @@ def rows_of_texts(given: Any) -> dict[str, Any]:
     Raises: RequestError where one is no text.
     """
     several = [given] if isinstance(given, str) else list(given)
-    joined = [PARTS.join(each) if isinstance(each, tuple) else each for each in several]
+    joined = [SEPARATOR.join(each) if isinstance(each, tuple) else each for each in several]
     return {"text": to_texts([joined])}
 
 
 def text_of(inputs: Mapping[str, Any], row: int) -> str:
     """The text of one row, its parts on lines of their own."""
-    return str(inputs["text"][row]).replace(PARTS, "\n")
+    return str(inputs["text"][row]).replace(SEPARATOR, "\n")

@@ -40,6 +40,8 @@ class Endpoint:
     The key comes from the environment; the fingerprint holds server, model, prompt and classes.
     """
 
+    repeatable = False
+
     def __init__(
         self,
         source: str,

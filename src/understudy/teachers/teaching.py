@@ -38,7 +38,7 @@ TAP_CODEC = "fp16"
 """How hidden features are kept."""
 BATCH = 256
 """Rows that a teacher is asked about together."""
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 2048
 """The same for texts, in tokens with padding: small enough to stay in the processor's caches."""
 
 
@@ -99,7 +99,7 @@ class Asking:
             stops = range(span.start, span.stop, BATCH)
             return [np.arange(start, min(start + BATCH, span.stop)) for start in stops]
         lengths = self.rows.lengths[span.start : span.stop]
-        return [np.sort(batch) + span.start for batch in by_length(lengths, BATCH_TOKENS)]
+        return [batch + span.start for batch in by_length(lengths, BATCH_TOKENS)]
 
     def ask(self, rows: Any) -> dict[str, Any]:
         """What it says of some rows (sorted row numbers), by name, as arrays [B, ...].

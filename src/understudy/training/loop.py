@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from understudy.tasks.prepared import IntArray
 
 
+POOLED_BATCHES = 24
+"""Batches of texts that exchange rows with each other, to be of like length."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """A trained network's curve: per epoch its loss, validation accuracy and validation loss."""
@@ -77,14 +81,21 @@ def _train(
     steps = _steps(rows, training)
     lesson.prepared.store.advise("random")
 
+    pause = training.checkpoint_seconds
+
     def save(here: Progress) -> float:
+        nonlocal pause
+        started = time.monotonic()
         if worker.accelerator.is_main_process:
             checkpoint.save(path, key, here, learner, worker.optimizer, best)
-        return time.monotonic()
+        done = time.monotonic()
+        # A large network takes seconds to write: never more than a twentieth of the time.
+        pause = max(training.checkpoint_seconds, 20 * (done - started))
+        return done
 
     while not progress.finished:
         learner.train()
-        batches = _batches(rows, training, progress.epoch)
+        batches = _batches(rows, training, progress.epoch, lesson.prepared.lengths)
         total = torch.tensor(progress.loss_sum, dtype=torch.float64)
         for step in range(progress.step, steps):
             worker.set_rate(rate(progress.epoch * steps + step, training.epochs * steps, training))
@@ -92,7 +103,7 @@ def _train(
                 _announce(lesson, batches[step + 1])
             total += worker.step(lesson, batches[step])
             now = time.monotonic()
-            if now - saved > training.checkpoint_seconds and step + 1 < steps:
+            if now - saved > pause and step + 1 < steps:
                 here = replace(progress, step=step + 1, loss_sum=float(total), seconds=now - began)
                 saved = save(here)
 
@@ -102,7 +113,7 @@ def _train(
         if progress.best == len(progress.curve) - 1:
             best = {name: value.detach().clone() for name, value in learner.state_dict().items()}
         emit({"event": "epoch", "epoch": len(progress.curve), "of": training.epochs, **figures})
-        if progress.finished or time.monotonic() - saved > training.checkpoint_seconds:
+        if progress.finished or time.monotonic() - saved > pause:
             saved = save(progress)
 
     if training.keep == "best":
@@ -116,7 +127,7 @@ def probe_seconds(network: nn.Module, lesson: Lesson, training: Training, batche
     worker = Worker.of(learner_of(network, lesson, training.seed), training)
     network.train()
     seconds = []
-    rows = _batches(lesson.rows(), training, 0)[: batches + 1]
+    rows = _batches(lesson.rows(), training, 0, lesson.prepared.lengths)[: batches + 1]
     with fitting(network, tensors(lesson.prepared.inputs(rows[0], lesson.inputs), "cpu")):
         for batch in rows:
             began = time.perf_counter()
@@ -129,14 +140,23 @@ def _steps(rows: IntArray, training: Training) -> int:
     return -(-len(rows) // training.batch_size)
 
 
-def _batches(rows: IntArray, training: Training, epoch: int) -> list[IntArray]:
+def _batches(
+    rows: IntArray, training: Training, epoch: int, lengths: IntArray | None = None
+) -> list[IntArray]:
     """The batches of an epoch: sets of rows, each sorted so that a shard is read in one go.
 
     They are as even as can be: a last batch of a row or two would move the weights as far as a
-    full one, and has no batch statistics.
+    full one, and has no batch statistics. Rows that differ in length are put together by length
+    within some dozen batches at a time, so that little is padded and chance is hardly less.
     """
-    order = np.random.default_rng((training.seed, epoch)).permutation(rows)
-    return [np.sort(part) for part in np.array_split(order, _steps(rows, training))]
+    generator = np.random.default_rng((training.seed, epoch))
+    order, steps = generator.permutation(rows), _steps(rows, training)
+    if lengths is None:
+        return [np.sort(part) for part in np.array_split(order, steps)]
+    pools = np.array_split(order, -(-steps // POOLED_BATCHES))
+    alike = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])
+    batches = np.array_split(alike, steps)
+    return [np.sort(batches[place]) for place in generator.permutation(steps)]
 
 
 def _announce(lesson: Lesson, batch: IntArray) -> None:

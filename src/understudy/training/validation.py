@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from understudy.objectives.rankings import listwise_kl
 from understudy.training.step import Lesson, tensors
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def validate(network: nn.Module, lesson: Lesson, batch_size: int) -> dict[str, f
     """A merit and a loss, both means over the validation rows, in eval mode.
 
     Of classifiers these are accuracy and cross-entropy in nats; of embeddings, the cosine to the
-    teacher and 1 minus it.
+    teacher and 1 minus it; of scores, the share of a row's pairs that stand in the teacher's order,
+    and the KL in nats to the teacher's softmax over the row, both standardised.
     """
     rows = lesson.prepared.splits["validation"]
     judge = JUDGES[lesson.gives]
@@ -54,4 +56,19 @@ def _against_the_teacher(
     return cosine, len(rows) - cosine
 
 
-JUDGES: Mapping[str, Judge] = {"logits": _against_labels, "embedding": _against_the_teacher}
+def _in_the_teachers_order(
+    scores: Tensor, lesson: Lesson, rows: IntArray, inputs: Mapping[str, Tensor]
+) -> tuple[float, float]:
+    theirs = lesson.knowledge.of(rows, inputs)["scores"].float()
+    apart, mine = (each.unsqueeze(-1) - each.unsqueeze(-2) for each in (theirs, scores))
+    above = apart > 0
+    kept = (above & (mine > 0)).sum((-2, -1)) / above.sum((-2, -1)).clamp(min=1)
+    loss = listwise_kl(scores, theirs, standardised="both")
+    return float(kept.sum()), float(loss.sum())
+
+
+JUDGES: Mapping[str, Judge] = {
+    "logits": _against_labels,
+    "embedding": _against_the_teacher,
+    "scores": _in_the_teachers_order,
+}

@@ -25,6 +25,14 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 DIGITS = 300
 
+ASKED = {
+    "music": ("play the song {}", "put {} on repeat please", "skip {} now", "louder, this is {}"),
+    "weather": ("will it rain in {}", "how cold is {} today", "is {} sunny", "wind near {}"),
+    "travel": ("book a train to {}", "the cheapest flight to {}", "a hotel in {}", "way to {}"),
+}
+PLACES = "paris oslo rome lima cairo quito seoul delhi accra tunis bern riga kyiv doha baku".split()
+"""What is asked of a chatbot, 4 x 15 texts of each of three classes."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -69,6 +77,41 @@ def small_network(prepared: Prepared) -> Callable[..., nn.Module]:
         return ImageClassification().network(body, form)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def asked() -> tuple[list[str], list[str]]:
+    """180 different texts and their classes, in mixed order."""
+    rows = [
+        (form.format(place), label)
+        for place in PLACES
+        for number in range(4)
+        for label, form in ((label, forms[number]) for label, forms in ASKED.items())
+    ]
+    return [text for text, _ in rows], [label for _, label in rows]
+
+
+@pytest.fixture(scope="session")
+def text_rows(asked: tuple[list[str], list[str]]) -> Callable[..., Rows]:
+    """Makes rows of columns; of `text` and `label`, those texts, where none are given."""
+    from understudy.data.cells import objects
+    from understudy.data.rows import Rows
+
+    def make(**columns: list[object]) -> Rows:
+        given = columns or dict(zip(("text", "label"), asked, strict=True))
+        return Rows({name: objects(cells) for name, cells in given.items()}, "asked", repr(given))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def texts(text_rows: Callable[..., Rows], tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Those texts, prepared once for the whole session; read only."""
+    from understudy.data.settings import Data
+    from understudy.tasks.text_classification import TextClassification
+
+    rows, folder = text_rows(), tmp_path_factory.mktemp("prepared") / "asked"
+    return TextClassification().prepare({"train": rows}, Data(rows, most_tokens=12), folder)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,9 @@ def test_a_confident_answer_that_changes_is_out_of_tolerance_though_few_do():
 
 def test_embeddings_are_compared_by_direction_and_by_their_nearest_neighbours():
     student = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
-    assert closeness(student, 7.0 * student, "sentence_embedding").divergence == pytest.approx(0, abs=1e-12)
+    assert closeness(student, 7.0 * student, "sentence_embedding").divergence == pytest.approx(
+        0, abs=1e-12
+    )
     turned = student[[0, 2, 1, 3]]
     found = closeness(student, turned, "sentence_embedding")
     cosine = float(student[1] @ student[2] / np.linalg.norm(student[1]) / 1.0)

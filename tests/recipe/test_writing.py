@@ -127,7 +127,12 @@ TERMS = st.one_of(
 OBJECTIVE = st.lists(TERMS, min_size=1, max_size=3).map(lambda terms: Objective(tuple(terms)))
 RECIPES = of_class(
     Recipe,
-    data=of_class(Data),
+    data=of_class(
+        Data,
+        most_tokens=st.integers(4, 9999),
+        candidates=st.integers(2, 99),
+        depth=st.integers(2, 999),
+    ),
     teacher=TEACHERS,
     task=st.sampled_from([None, "image-classification"]),
     objective=st.none() | OBJECTIVE,
@@ -205,8 +210,10 @@ def test_a_recipe_given_in_python_cannot_be_read_back(tmp_path: Path):
     write_recipe(Recipe(Data("a.npz"), "big", SmallNet()), tmp_path / "recipe.yaml")
     with pytest.raises(RequestError) as caught:
         read_recipe(tmp_path / "recipe.yaml")
+    written = (tmp_path / "recipe.yaml").read_text().splitlines()
+    (line,) = (at for at, text in enumerate(written, 1) if text.startswith("student:"))
     assert str(caught.value) == (
-        "recipe.yaml, line 15: student was given in Python: module SmallNet, 12,340 parameters; "
+        f"recipe.yaml, line {line}: student was given in Python: module SmallNet, 12,340 parameters; "
         "a file cannot hold it, so run this from Python again"
     )
 

@@ -136,6 +136,12 @@ def test_what_cannot_be_read_gets_a_sentence(tmp_path: Path):
         read_tokens(tmp_path)
 
 
+def test_a_network_without_a_tokenizer_is_not_given_an_empty_one(tmp_path: Path):
+    (tmp_path / "config.json").write_bytes((minilm() / "config.json").read_bytes())
+    with pytest.raises(RequestError, match=r"it has no vocabulary; the folder needs a tokenizer"):
+        read_tokens(tmp_path)
+
+
 def test_more_tokens_than_the_network_has_positions_for_are_refused():
     with pytest.raises(RequestError, match="reads at most 512 tokens of a text, 600 were asked"):
         read_tokens(minilm(), most=600)

@@ -17,7 +17,8 @@ from understudy.store import Store
 from understudy.tasks import Prepared
 from understudy.training.knowledge import Nothing
 from understudy.training.settings import Training
-from understudy.training.step import Lesson, Worker, adamw, tensors
+from understudy.training.optimizer import optimizer_of
+from understudy.training.step import Lesson, Worker, tensors
 
 BATCH = np.arange(0, 50)
 
@@ -153,7 +154,7 @@ def test_a_step_is_adamws_at_the_rate_that_was_set(
 def test_biases_norms_and_frozen_weights_are_not_decayed():
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(2, 2), nn.Linear(2, 2))
     network[3].requires_grad_(False)
-    groups = adamw(network, Training(weight_decay=0.3)).param_groups
+    groups = optimizer_of(network, Training(weight_decay=0.3)).param_groups
     held = {group["weight_decay"]: group["params"] for group in groups}
     assert [id(w) for w in held[0.3]] == [id(network[0].weight), id(network[2].weight)]
     assert {id(w) for w in held[0.0]} == {

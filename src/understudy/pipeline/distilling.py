@@ -218,7 +218,7 @@ class Production:
         asked = self.features.objective
 
         def make() -> dict[str, Any]:
-            lesson, emit = self._lesson(asked), self.workspace.emit
+            lesson, emit = self.lesson(asked), self.workspace.emit
             checked = replace(lesson, objective=provisional(asked))
             checks = selfcheck(checked, self._fresh(), self.tapped)
             emit({"event": "self-check", "passed": checks})
@@ -232,7 +232,8 @@ class Production:
         """The untrained student, behind its preprocessing."""
         return self.task.network(self.student.fresh(), self.prepared.facts.form)
 
-    def _lesson(self, objective: Objective) -> Lesson:
+    def lesson(self, objective: Objective) -> Lesson:
+        """What the student learns with this objective."""
         from understudy.training.step import Lesson
 
         reading = self.student.reading
@@ -300,7 +301,7 @@ class Production:
             return learn(
                 self.student,
                 self.task,
-                self._lesson(self.objective) if name == "student" else self._labels_alone(),
+                self.lesson(self.objective) if name == "student" else self._labels_alone(),
                 self.recipe.training,
                 key=self._key(name),
                 folder=self.folder(name),

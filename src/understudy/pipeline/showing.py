@@ -67,7 +67,7 @@ def keep_vectors(
     """The same for embeddings: curves, and the texts that the student places worst."""
     worst = worst_matches(found["student"], EXAMPLES_EACH)
     told = [(row, f"cosine {cosine:.3f}", cosine) for row, cosine in worst]
-    _keep_worst(production, told, curves)
+    _keep_worst(production, "worst match", told, curves)
 
 
 def keep_rankings(
@@ -81,13 +81,16 @@ def keep_rankings(
         (int(np.searchsorted(asked, query)), f"{overlap[query]:.0%} shared", float(overlap[query]))
         for query in np.argsort(overlap, kind="stable")[:EXAMPLES_EACH]
     ]
-    _keep_worst(production, told, curves)
+    _keep_worst(production, "far list", told, curves)
 
 
 def _keep_worst(
-    production: Production, told: list[tuple[int, str, float]], curves: Mapping[str, Any]
+    production: Production,
+    kind: str,
+    told: list[tuple[int, str, float]],
+    curves: Mapping[str, Any],
 ) -> None:
-    """Test rows, each with what is said of the student there, in words and as a number."""
+    """Test rows of one kind, each with what is said of the student there, in words and as a number."""
     prepared = production.prepared
     rows = prepared.splits["test"]
     chosen = np.array(sorted(row for row, _, _ in told), dtype=np.int64)
@@ -102,7 +105,7 @@ def _keep_worst(
             "confusion": {},
             "examples": [
                 {
-                    "kind": "worst match",
+                    "kind": kind,
                     "row": row,
                     "label": "",
                     "answers": {"student": [words, None]},

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import RequestError
-from understudy.files import locked, write_json
+from understudy.files import content_key, locked, write_json
 from understudy.pipeline.learning import (
     MISFITS,
     Candidate,
@@ -93,6 +93,11 @@ class Search:
     def _ensemble(self, spec: Ensembled) -> Found:
         from understudy.teachers import Ensemble
 
+        if self.task.gives != "logits":
+            raise RequestError(
+                f"teacher.ensemble averages the probabilities of classes, and {self.task.name} has "
+                "none; give one teacher"
+            )
         members = [self.find(member) for member in spec.ensemble]
         return Found(
             Ensemble(tuple(member.teacher for member in members), spec.weights),
@@ -139,7 +144,7 @@ class Search:
     def apprentice(self, spec: Trained) -> Candidate:
         """The network that is to become the teacher, untrained."""
         if id(spec) not in self.made:
-            self.made[id(spec)] = candidate(
+            made = candidate(
                 spec.train,
                 self.task,
                 self.prepared,
@@ -147,6 +152,7 @@ class Search:
                 allow_code=self.allow_code,
                 dropout=spec.dropout,
             )
+            self.made[id(spec)] = frozen(made) if spec.frozen else made
         return self.made[id(spec)]
 
     def home(self, made: Candidate, spec: Trained) -> Path:
@@ -275,6 +281,27 @@ class Search:
             sum(weight.numel() * weight.element_size() for weight in weights),
             folder,
         )
+
+
+def frozen(made: Candidate) -> Candidate:
+    """The same network, of which the head alone will learn.
+
+    Raises: RequestError where it is no encoder with a head.
+    """
+    from understudy.students.sentence_classifier import SentenceClassifier
+
+    def fresh() -> nn.Module:
+        body = made.fresh()
+        if not isinstance(body, SentenceClassifier):
+            raise RequestError(
+                "teacher.frozen is true, but what is trained is no encoder of "
+                "sentence-transformers with a new head; leave it out"
+            )
+        body.encoder.requires_grad_(False)
+        return body
+
+    fresh()
+    return replace(made, fresh=fresh, identity=content_key([made.identity, "frozen"]))
 
 
 def refuse_other_classes(teacher: Teacher, prepared: Prepared, inputs: tuple[str, ...]) -> None:

@@ -26,6 +26,8 @@ class Trained:
     """A preset, a model folder or `package.module:function`, as for a student; or a module."""
     dropout: float = 0.0
     """Share of hidden units left out at each step; for presets."""
+    frozen: bool = False
+    """Whether the encoder stays as it is, and its head alone learns; for encoders of texts."""
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:

@@ -15,8 +15,11 @@ from understudy.report.figures import Metric, Write, at, number, share, signific
 from understudy.report.naming import LEADING, model_names, role
 from understudy.report.tables import Row, Table, texts
 
-VALIDATED = dict.fromkeys(("spearman", "ndcg_at_10"), "cosine to the teacher on validation rows")
-"""What is watched after each epoch where it is not the main metric itself."""
+VALIDATED = {
+    "text-embedding": "cosine to the teacher on validation rows",
+    "reranking": "pairs in the teacher's order on validation rows",
+}
+"""What is watched after each epoch of a task where it is not the main metric itself."""
 
 LISTED_EPOCHS = 20
 """Rows in the table of a curve; the run's log holds every epoch."""
@@ -131,10 +134,10 @@ def _table(title: str, metric: Metric, points: Sequence[Point], cost: Cost | Non
     return Table(title, (*columns, cost.column) if cost else columns, tuple(rows))
 
 
-def training(curves: Mapping[str, Any], metric: Metric) -> list[Exhibit]:
+def training(curves: Mapping[str, Any], metric: Metric, task: str = "") -> list[Exhibit]:
     """How quality on validation rows and loss went, epoch by epoch, for whoever was trained."""
-    # Embeddings have no labels: what is watched is how near the teacher they are.
-    judged = VALIDATED.get(metric.name, f"validation {metric.words}")
+    # Without labels, what is watched is how near the teacher a student is.
+    judged = VALIDATED.get(task, f"validation {metric.words}")
     found = (
         _progress(
             "Quality on validation rows",

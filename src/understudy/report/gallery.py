@@ -48,6 +48,12 @@ KINDS: Mapping[str, Kind] = {
         "Texts whose vectors lie farthest from the teacher's, the farthest first.",
         judged=False,
     ),
+    "far list": Kind(
+        "Lists least alike",
+        "Queries whose first ten documents the student shares least with the teacher; each with "
+        "the first of its candidates.",
+        judged=False,
+    ),
     "suspect label": Kind(
         "Suspect labels", "The teacher is sure of another class than the label.", judged=False
     ),
@@ -55,7 +61,7 @@ KINDS: Mapping[str, Kind] = {
     "leaked": Kind("Leaked test rows", "Test rows that are in the training data too."),
 }
 FLIPS = ("harmful flip", "helpful flip", "inherited error", "lost query", "won query")
-MATCHES = ("worst match",)
+MATCHES = ("worst match", "far list")
 
 sure = formatted("{:.0%}")
 
@@ -107,7 +113,7 @@ def groups(examples: Sequence[Example], flips: bool) -> list[Group]:
 
 
 def matches(examples: Sequence[Example]) -> list[Group]:
-    """Texts whose vectors are not where the teacher has them."""
+    """Texts whose vectors, and queries whose documents, are not where the teacher has them."""
     return _groups(examples, MATCHES)
 
 

@@ -127,7 +127,7 @@ def page_of(material: Material) -> Page:
         teaching=teaching.teaching(card),
         ranking=exhibits.ranking(card),
         standings=exhibits.standings(card),
-        training=exhibits.training(material.curves, Metric.of(card)),
+        training=exhibits.training(material.curves, Metric.of(card), text(at(card, "task"))),
         calibration=exhibits.calibrations(material.reliability),
         confusions=_confusions(material),
         flips=gallery.groups(material.examples, flips=True),

@@ -45,11 +45,11 @@ def fill(embedding: nn.Embedding, table: Tensor) -> None:
         embedding.weight[:, : found.shape[1]] = found.to(embedding.weight)
 
 
-def weighted_mean(ids: Tensor, mask: Tensor, table: Tensor, weights: Tensor) -> Tensor:
+def weighted_mean(ids: Tensor, mask: Tensor, table: nn.Embedding, weights: Tensor) -> Tensor:
     """The sum of the weighted embeddings of the real tokens, over their number; 0 where none is.
 
-    Shapes: ids [B, T], mask [B, T], table [V, D], weights [V, 1] -> [B, D].
+    Shapes: ids [B, T], mask [B, T], table of [V, D], weights [V, 1] -> [B, D].
     """
     chosen = nn.functional.embedding(ids, weights).squeeze(-1) * mask
-    total = torch.einsum("bt,btd->bd", chosen, nn.functional.embedding(ids, table))
+    total = torch.einsum("bt,btd->bd", chosen, table(ids))
     return total / mask.sum(1, keepdim=True).clamp(min=1)

@@ -100,7 +100,7 @@ class StaticEncoder(nn.Module):
         self, vocabulary: int, width: int, outputs: int | None = None, normalise: bool = True
     ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, width)
+        self.embedding = nn.Embedding(vocabulary, width, sparse=True)
         self.weights = nn.Parameter(torch.ones(vocabulary, 1))
         self.dense = nn.Sequential(*([] if outputs is None else [Dense(width, outputs)]))
         self.normalise = normalise
@@ -127,7 +127,7 @@ class StaticEncoder(nn.Module):
         return (self.embedding.weight * self.weights).detach()
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        mean = weighted_mean(ids, mask, self.embedding.weight, self.weights)
+        mean = weighted_mean(ids, mask, self.embedding, self.weights)
         return _finished(mean, self.dense, self.normalise)
 
 

@@ -28,7 +28,7 @@ class Static(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, width)
+        self.embedding = nn.Embedding(vocabulary, width, sparse=True)
         self.weights = nn.Parameter(torch.ones(vocabulary, 1))
         self.normalise = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
@@ -47,6 +47,6 @@ class Static(nn.Module):
             self.weights.data.copy_(rareness(frequencies).unsqueeze(1))
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        mean = weighted_mean(ids, mask, self.embedding.weight, self.weights)
+        mean = weighted_mean(ids, mask, self.embedding, self.weights)
         logits: Tensor = self.head(self.dropout(self.normalise(mean)))
         return logits

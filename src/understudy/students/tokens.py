@@ -283,7 +283,11 @@ def _converted(source: str) -> Tokenizer:
     """What Transformers makes of an older folder, or of a model on the hub."""
     from transformers import AutoTokenizer
 
-    tokenizer: Tokenizer = AutoTokenizer.from_pretrained(source).backend_tokenizer
+    made = AutoTokenizer.from_pretrained(source)
+    if len(made) <= len(set(made.all_special_ids)):
+        # Transformers makes one of special tokens alone where a folder has none.
+        raise ValueError("it has no vocabulary")
+    tokenizer: Tokenizer = made.backend_tokenizer
     return tokenizer
 
 

@@ -205,6 +205,17 @@ def _relations(test: Rows, columns: tuple[Any, ...], pool: _Pool, data: Data) ->
         gold = np.asarray(test.columns[name], dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise RequestError(f"data.test: the column '{name}' holds no numbers: {error}") from error
+    if len(np.unique(gold)) < 2:
+        raise RequestError(
+            f"data.test: the column '{name}' has one score only; give pairs of which some are more "
+            "alike than others"
+        )
+    wrong = np.flatnonzero(~np.isfinite(gold))
+    if len(wrong):
+        raise RequestError(
+            f"data.test: the column '{name}' is empty or infinite in {len(wrong)} of {len(gold)} "
+            f"rows, row {wrong[0]} first; score these pairs or take them out"
+        )
     return {"first": sides[0], "second": sides[1], "gold": gold}
 
 

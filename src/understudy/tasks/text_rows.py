@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.data import checks
+from understudy.data.cells import objects
 from understudy.data.texts import SEPARATOR, cut_texts, to_texts, utf8
 from understudy.store import Column, Index, create, rows_per_shard_for
 from understudy.tasks.prepared import IntArray
@@ -60,8 +62,17 @@ def rows_of_texts(given: Any) -> dict[str, Any]:
     Raises: RequestError where one is no text.
     """
     several = [given] if isinstance(given, str) else list(given)
-    joined = [SEPARATOR.join(each) if isinstance(each, tuple) else each for each in several]
-    return {"text": to_texts([joined])}
+    rows = [_parts(each) for each in several]
+    # Cleaned part by part: what stands between the parts is no character of a text.
+    clean = iter(to_texts([[part for row in rows for part in row]]))
+    return {"text": objects([SEPARATOR.join(islice(clean, len(row))) for row in rows])}
+
+
+def _parts(given: Any) -> tuple[Any, ...]:
+    """The parts of one row: of a tuple, or of a text that was joined when its source was read."""
+    if isinstance(given, str):
+        return tuple(given.split(SEPARATOR))
+    return given if isinstance(given, tuple) else (given,)
 
 
 def text_of(inputs: Mapping[str, Any], row: int) -> str:

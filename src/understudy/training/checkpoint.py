@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from understudy.errors import DamagedError
 from understudy.files import replace_atomically
 from understudy.teachers.teacher import digest_of
+from understudy.training.optimizer import Both
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def save(
     key: str,
     progress: Progress,
     network: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer | Both,
     best: Mapping[str, Tensor],
 ) -> None:
     """Write all that continuing needs: weights, best weights, optimizer, random state, progress."""
@@ -58,7 +59,7 @@ def save(
 
 
 def restore(
-    path: Path, key: str, network: nn.Module, optimizer: torch.optim.Optimizer
+    path: Path, key: str, network: nn.Module, optimizer: torch.optim.Optimizer | Both
 ) -> tuple[Progress, dict[str, Tensor]] | None:
     """Bring network, optimizer and random state to where the file stands; None where none fits.
 
@@ -92,7 +93,9 @@ def _damaged(path: Path, reason: str) -> DamagedError:
     )
 
 
-def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def _restore_optimizer(
+    optimizer: torch.optim.Optimizer | Both, tensors: Mapping[str, Tensor]
+) -> None:
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in _under("optimizer.", tensors).items():
         index, _, field_name = name.partition(".")

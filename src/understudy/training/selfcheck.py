@@ -196,7 +196,8 @@ def student_can_learn(bench: Bench) -> None:
     if loss.requires_grad:
         loss.backward()  # type: ignore[no-untyped-call]
     bench.student.eval()
-    slopes = [weight.grad for weight in bench.student.parameters() if weight.grad is not None]
+    given = [weight.grad for weight in bench.student.parameters() if weight.grad is not None]
+    slopes = [slope.to_dense() if slope.is_sparse else slope for slope in given]
     if not slopes or not any(bool(slope.abs().sum() > 0) for slope in slopes):
         raise RequestError("self-check: no gradient reaches the student; is all of it frozen?")
     if not all(bool(torch.isfinite(slope).all()) for slope in slopes):

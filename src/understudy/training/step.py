@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from understudy.objectives import Objective, fused_loss
 from understudy.tasks import task_named
 from understudy.training.knowledge import Knowledge
+from understudy.training.optimizer import Both, clipped, optimizer_of
 from understudy.training.precision import autocast
 from understudy.training.settings import Training
 
@@ -54,7 +55,7 @@ class Worker:
     """A network with its optimizer, on its device, in its share of the processes."""
 
     network: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer | Both
     accelerator: Any
     cast: Callable[[], Any]
     training: Training
@@ -68,7 +69,7 @@ class Worker:
         accelerator = Accelerator(cpu=not torch.accelerator.is_available())
         cast = autocast(training.precision, network, accelerator.device)
         prepared = accelerator.prepare_model(network)
-        return cls(prepared, adamw(network, training), accelerator, cast, training)
+        return cls(prepared, optimizer_of(network, training), accelerator, cast, training)
 
     def set_rate(self, share: float) -> None:
         """Set the learning rate to a share of its peak."""
@@ -92,7 +93,7 @@ class Worker:
             (loss if processes == 1 else loss * processes).backward()
             total += loss.detach()
         if self.training.clip is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip)
+            clipped(self.network, self.training.clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.accelerator.num_processes > 1:
@@ -111,16 +112,6 @@ class Worker:
             return [(batch[mine], labels[mine])]
         cuts = (np.array_split(values[mine], parts) for values in (batch, labels))
         return list(zip(*cuts, strict=True))
-
-
-def adamw(network: nn.Module, training: Training) -> torch.optim.Optimizer:
-    """AdamW, with no decay on biases and normalisation."""
-    learnt = [weight for weight in network.parameters() if weight.requires_grad]
-    groups = [
-        {"params": [w for w in learnt if w.ndim > 1], "weight_decay": training.weight_decay},
-        {"params": [w for w in learnt if w.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
 
 
 def answers_of(given: Tensor | Mapping[str, Tensor], gives: str = "logits") -> Mapping[str, Tensor]:

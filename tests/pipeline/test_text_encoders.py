@@ -1,0 +1,152 @@
+"""Encoders answer in the teacher's dimension, whatever they are made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from understudy.errors import RequestError
+from understudy.pipeline.text_encoders import design_encoder
+from understudy.pipeline.text_students import Design, tokens_for, transfer_texts
+from understudy.recipe.students import Cut, FromTeacher, Preset
+from understudy.students.sentence import (
+    Dense,
+    SentenceEncoder,
+    StaticEncoder,
+    preset_encoder,
+)
+from understudy.students.sentence_folders import save_encoder
+from understudy.students.tokens import trained_tokens
+from understudy.tasks import Prepared
+from understudy.tasks.reading import Tokenised
+from understudy.teachers import NetworkTeacher
+
+WIDTH = 128
+
+
+@pytest.fixture(scope="module")
+def rows(texts: Prepared) -> Prepared:
+    return replace(texts, facts=replace(texts.facts, task="text-embedding", classes=()))
+
+
+@pytest.fixture(scope="module")
+def teacher(rows: Prepared) -> NetworkTeacher:
+    tokens = trained_tokens(transfer_texts(rows), 300, 12)
+    torch.manual_seed(3)
+    encoder = preset_encoder("tiny", tokens.size, 12, None)
+    return NetworkTeacher(encoder, None, Tokenised(tokens), "embedding")
+
+
+@pytest.fixture(scope="module")
+def static_teacher(rows: Prepared) -> NetworkTeacher:
+    tokens = trained_tokens(transfer_texts(rows), 300, 12).bare()
+    torch.manual_seed(4)
+    encoder = StaticEncoder(tokens.size, WIDTH)
+    return NetworkTeacher(encoder, None, Tokenised(tokens), "embedding")
+
+
+def vectors(network: nn.Module, tokens: object, some: list[str]) -> torch.Tensor:
+    batch = Tokenised(tokens).arrays({"text": some})  # type: ignore[arg-type]
+    with torch.no_grad():
+        return network.eval()(*map(torch.from_numpy, batch.values()))
+
+
+def answers(made: Design, some: list[str]) -> torch.Tensor:
+    torch.manual_seed(0)
+    return vectors(made.fresh(), made.tokens, some)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "static",
+        "static-16",
+        "tiny",
+        "mini",
+        Preset("static-128"),
+        Preset("static-64", "used", "random"),
+        FromTeacher(Cut((1,))),
+        FromTeacher(Cut((0,), width=64, vocabulary="used")),
+    ],
+)
+def test_every_student_answers_in_the_teachers_dimension(
+    rows: Prepared, teacher: NetworkTeacher, spec: object
+):
+    made = design_encoder(spec, rows, teacher, WIDTH)
+    found = answers(made, ["play the song", "rain"])
+    assert found.shape == (2, WIDTH)
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(2))
+    torch.testing.assert_close(answers(made, ["rain"])[0], found[1], rtol=1e-4, atol=1e-5)
+    assert (made.blueprint.classes, made.blueprint.reads) == (WIDTH, "text")
+    assert made.blueprint.shape == (made.tokens.size, 12)
+
+
+def test_a_static_student_reads_a_texts_own_tokens_alone(rows: Prepared, teacher: NetworkTeacher):
+    made = design_encoder("static", rows, teacher, WIDTH)
+    (flat, _), (whole, _) = (
+        tokens.encode(["rain"]) for tokens in (made.tokens, tokens_for(None, rows, teacher)[0])
+    )
+    assert len(whole) == len(flat) + 2
+
+
+def gram(rows: torch.Tensor) -> torch.Tensor:
+    """What no turning, moving or scaling of all rows together changes."""
+    centred = rows.detach() - rows.detach().mean(0)
+    return centred @ centred.T / centred.square().sum()
+
+
+def test_a_static_student_starts_from_the_teachers_tokens(
+    rows: Prepared, teacher: NetworkTeacher, static_teacher: NetworkTeacher
+):
+    table = teacher.network.model.get_input_embeddings().weight.detach()
+    started = design_encoder(Preset("static-128"), rows, teacher, WIDTH).fresh()
+    torch.testing.assert_close(gram(started.embedding.weight), gram(table), rtol=1e-3, atol=1e-3)
+    # Rare tokens weigh more than frequent ones.
+    assert started.weights.max() > 2 * started.weights.min() > 0
+    other = design_encoder(Preset("static-128"), rows, static_teacher, WIDTH).fresh()
+    theirs = static_teacher.network.folded()
+    torch.testing.assert_close(gram(other.embedding.weight), gram(theirs), rtol=1e-3, atol=1e-3)
+
+
+def test_all_layers_of_the_teacher_are_the_teacher(rows: Prepared, teacher: NetworkTeacher):
+    some = transfer_texts(rows)[:5]
+    made = design_encoder(FromTeacher(Cut((0, 1), vocabulary="used")), rows, teacher, WIDTH)
+    assert made.tokens.size <= teacher.reading.tokens.size
+    theirs = vectors(teacher.network, teacher.reading.tokens, some)
+    torch.testing.assert_close(answers(made, some), theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_folder_of_another_dimension_is_widened(
+    rows: Prepared, teacher: NetworkTeacher, tmp_path: Path
+):
+    tokens = trained_tokens(transfer_texts(rows), 200, 12)
+    torch.manual_seed(5)
+    encoder = preset_encoder("tiny", tokens.size, 12, 32)
+    tokens.save(tmp_path)
+    save_encoder(tmp_path, encoder, 12)
+    made = design_encoder(str(tmp_path), rows, teacher, WIDTH)
+    assert answers(made, ["rain"]).shape == (1, WIDTH)
+    network = made.fresh()
+    assert isinstance(network, SentenceEncoder)
+    assert [type(part) for part in network.dense] == [Dense, Dense]
+    same = design_encoder(str(tmp_path), rows, teacher, 32)
+    torch.testing.assert_close(answers(same, ["rain"]), vectors(encoder, tokens, ["rain"]))
+
+
+def test_what_makes_no_embeddings_is_refused(
+    rows: Prepared, teacher: NetworkTeacher, static_teacher: NetworkTeacher
+):
+    for name in ("cnn", "bilstm"):
+        with pytest.raises(RequestError, match="makes no embeddings; take static"):
+            design_encoder(name, rows, teacher, WIDTH)
+    with pytest.raises(RequestError, match="network of your own is not there yet"):
+        design_encoder("mine:made", rows, teacher, WIDTH)
+    for given in (None, static_teacher):
+        with pytest.raises(RequestError, match="needs an encoder with layers as teacher"):
+            design_encoder(FromTeacher(Cut((0,))), rows, given, WIDTH)
+    with pytest.raises(RequestError, match="did you mean 'static'"):
+        design_encoder("statik", rows, teacher, WIDTH)

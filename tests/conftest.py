@@ -30,7 +30,23 @@ ASKED = {
     "weather": ("will it rain in {}", "how cold is {} today", "is {} sunny", "wind near {}"),
     "travel": ("book a train to {}", "the cheapest flight to {}", "a hotel in {}", "way to {}"),
 }
-PLACES = "paris oslo rome lima cairo quito seoul delhi accra tunis bern riga kyiv doha baku".split()
+PLACES = [
+    "paris",
+    "oslo",
+    "rome",
+    "lima",
+    "cairo",
+    "quito",
+    "seoul",
+    "delhi",
+    "accra",
+    "tunis",
+    "bern",
+    "riga",
+    "kyiv",
+    "doha",
+    "baku",
+]
 """What is asked of a chatbot, 4 x 15 texts of each of three classes."""
 
 

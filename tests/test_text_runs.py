@@ -61,9 +61,7 @@ def table(path: Path, **columns: list[Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(
-    tmp_path_factory: pytest.TempPathFactory, asked: tuple[list[str], list[str]]
-) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory, asked: tuple[list[str], list[str]]) -> Path:
     """A user's folder: tables of texts, an encoder, a search, and recipes beside them."""
     folder = tmp_path_factory.mktemp("texts")
     texts, labels = asked
@@ -119,16 +117,28 @@ def cut(distilled: Callable[..., Run]) -> Run:
 @pytest.fixture(scope="module")
 def pairs(distilled: Callable[..., Run]) -> Run:
     return distilled(
-        "vectors", "pairs", "--set", "data.test=pairs.csv", "--set",
-        "student={from_teacher: {layers: [1]}}", "--set", "export=[]",
+        "vectors",
+        "pairs",
+        "--set",
+        "data.test=pairs.csv",
+        "--set",
+        "student={from_teacher: {layers: [1]}}",
+        "--set",
+        "export=[]",
     )
 
 
 @pytest.fixture(scope="module")
 def search(distilled: Callable[..., Run]) -> Run:
     return distilled(
-        "vectors", "search", "--set", "data.test=search", "--set",
-        "student={preset: static-32, vocabulary: used}", "--set", "export=[onnx]",
+        "vectors",
+        "search",
+        "--set",
+        "data.test=search",
+        "--set",
+        "student={preset: static-32, vocabulary: used}",
+        "--set",
+        "export=[onnx]",
     )
 
 
@@ -140,7 +150,8 @@ def predictions(run: Run) -> dict[str, np.ndarray]:
 def steps(run: Run, state: str) -> list[str]:
     """The steps of a run's last process that were begun, or kept."""
     records = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
-    last = max(number for number, record in enumerate(records) if record["event"] == "plan")
+    ends = [number for number, record in enumerate(records) if record["event"] == "report"]
+    last = ends[-2] if len(ends) > 1 else 0
     return [
         record["step"]
         for record in records[last:]

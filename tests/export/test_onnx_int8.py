@@ -26,6 +26,8 @@ from understudy.students import Blueprint, build
 from understudy.tasks import Prepared
 from understudy.tasks.folders import ModelFacts
 from understudy.tasks.image_classification import ImageClassification
+from understudy.training.optimizer import optimizer_of
+from understudy.training.settings import Training
 
 VOCABULARY, TOKENS, CLASSES = 4000, 12, 6
 SLOW = pytest.param("tiny", marks=pytest.mark.slow)
@@ -63,7 +65,7 @@ def facts_of_text(source: str) -> ModelFacts:
 
 def trained(network: nn.Module, rows: dict[str, Any], labels: Any, steps: int) -> nn.Module:
     arrays, wanted = [torch.from_numpy(value) for value in rows.values()], torch.as_tensor(labels)
-    optimiser = torch.optim.AdamW(network.train().parameters(), 3e-3)
+    optimiser = optimizer_of(network.train(), Training(learning_rate=3e-3))
     for step in range(steps):
         some = torch.arange(step * 32, step * 32 + 32) % len(wanted)
         optimiser.zero_grad()

@@ -213,8 +213,8 @@ def test_a_recipe_given_in_python_cannot_be_read_back(tmp_path: Path):
     written = (tmp_path / "recipe.yaml").read_text().splitlines()
     (line,) = (at for at, text in enumerate(written, 1) if text.startswith("student:"))
     assert str(caught.value) == (
-        f"recipe.yaml, line {line}: student was given in Python: module SmallNet, 12,340 parameters; "
-        "a file cannot hold it, so run this from Python again"
+        f"recipe.yaml, line {line}: student was given in Python: module SmallNet, "
+        "12,340 parameters; a file cannot hold it, so run this from Python again"
     )
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
-from understudy.students.packing import can_pack, packed_states, packing
-from understudy.students.sentence import SentenceEncoder
+from understudy.students.packing import can_pack, packed_states
+from understudy.students.sentence import SentenceEncoder, packing
 from understudy.students.text_transformers import model_inputs, token_types
 
 

@@ -29,7 +29,7 @@ def test_the_training_rows_settle_the_classes(text_rows: Callable[..., Rows]):
         "unlabelled": text_rows(text=["x", "y"]),
         "out_of_scope": text_rows(text=["z"]),
     }
-    columns = {role: LABEL for role in rows}
+    columns = dict.fromkeys(rows, LABEL)
     encoded, classes = encode_labels(rows, columns, Data(None))
     assert classes == ("a", "b")
     assert {role: numbers.tolist() for role, numbers in encoded.items()} == {
@@ -46,7 +46,7 @@ def test_the_training_rows_settle_the_classes(text_rows: Callable[..., Rows]):
 def test_a_class_of_another_source_is_told_with_its_role(text_rows: Callable[..., Rows]):
     rows = {"train": text_rows(label=["a", "b"]), "test": text_rows(label=["c"])}
     with pytest.raises(RequestError, match=r"^data\.test: .*'c'"):
-        encode_labels(rows, {role: LABEL for role in rows}, Data(None))
+        encode_labels(rows, dict.fromkeys(rows, LABEL), Data(None))
 
 
 def test_only_our_own_errors_are_told_with_a_role():
@@ -58,7 +58,7 @@ def test_only_our_own_errors_are_told_with_a_role():
 
 def test_a_span_of_all_rows_is_cut_by_role(text_rows: Callable[..., Rows]):
     rows = {"test": text_rows(a=[1, 2, 3]), "train": text_rows(a=[1, 2, 3, 4])}
-    assert list(within(rows, range(0, 7))) == [("train", 0, 4), ("test", 0, 3)]
+    assert list(within(rows, range(7))) == [("train", 0, 4), ("test", 0, 3)]
     assert list(within(rows, range(2, 5))) == [("train", 2, 4), ("test", 0, 1)]
     assert list(within(rows, range(5, 7))) == [("test", 1, 3)]
     assert list(within(rows, range(7, 9))) == []

@@ -111,6 +111,22 @@ def test_documents_may_be_learnt_from_and_queries_are_told(
     assert told["duplicates"]["count"] == 2
 
 
+def test_texts_may_all_be_documents_of_the_search(
+    prepare: Callable[..., Prepared], asked: tuple[list[str], list[str]], text_rows: Callable
+):
+    texts = asked[0]
+    test = text_rows(
+        kind=["query"] + ["document"] * len(texts),
+        id=["q", *map(str, range(len(texts)))],
+        text=["which", *texts],
+        relevant=[json.dumps({"3": 1})] + [""] * len(texts),
+    )
+    found = prepare(test=test)
+    assert len(found.splits["validation"]) == 18
+    assert len(found.splits["train"]) == 162
+    assert len(found.splits["test"]) == 181
+
+
 def test_unlabelled_texts_and_all_columns_are_learnt_from(
     prepare: Callable[..., Prepared], pairs: Rows, text_rows: Callable[..., Rows]
 ):

@@ -16,8 +16,8 @@ from understudy.objectives import HardLabels, SoftLabels, as_objective
 from understudy.store import Store
 from understudy.tasks import Prepared
 from understudy.training.knowledge import Nothing
-from understudy.training.settings import Training
 from understudy.training.optimizer import optimizer_of
+from understudy.training.settings import Training
 from understudy.training.step import Lesson, Worker, tensors
 
 BATCH = np.arange(0, 50)

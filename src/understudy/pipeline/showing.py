@@ -90,7 +90,7 @@ def _keep_worst(
     told: list[tuple[int, str, float]],
     curves: Mapping[str, Any],
 ) -> None:
-    """Test rows of one kind, each with what is said of the student there, in words and as a number."""
+    """Test rows, each with what is said of the student there, in words and as a number."""
     prepared = production.prepared
     rows = prepared.splits["test"]
     chosen = np.array(sorted(row for row, _, _ in told), dtype=np.int64)

@@ -46,12 +46,13 @@ def packed_states(model: Any, ids: Tensor, mask: Tensor, types: Tensor) -> Tenso
         ).last_hidden_state[0]
     states = found.new_zeros(*ids.shape, found.shape[-1])
     states[real] = found
-    return states[order.argsort()]
+    back: Tensor = states[order.argsort()]
+    return back
 
 
 def _spans(lengths: Tensor) -> list[Span]:
     """The spans of sorted lengths [B]."""
-    sizes, counts = lengths.unique_consecutive(return_counts=True)
+    sizes, counts = torch.unique_consecutive(lengths, return_counts=True)
     starts = torch.cumsum(sizes * counts, 0) - sizes * counts
     table = torch.stack([counts, sizes, starts], 1).tolist()
     return [(int(count), int(size), int(start)) for count, size, start in table]
@@ -99,18 +100,3 @@ def _attending(model: Any) -> Iterator[None]:
         yield
     finally:
         model.set_attn_implementation(before)
-
-
-@contextmanager
-def packing(network: nn.Module) -> Iterator[None]:
-    """Let every encoder in a network pack its texts, where it can."""
-    from understudy.students.sentence import SentenceEncoder
-
-    found = [part for part in network.modules() if isinstance(part, SentenceEncoder)]
-    for encoder in found:
-        encoder.packs = can_pack(encoder.model)
-    try:
-        yield
-    finally:
-        for encoder in found:
-            encoder.packs = False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from understudy.students.cutting import cut_model
 from understudy.students.embedding import fill, rareness, weighted_mean
 from understudy.students.hugging_face import described
-from understudy.students.packing import packed_states
+from understudy.students.packing import can_pack, packed_states
 from understudy.students.text_transformers import miniature, model_inputs, token_types
 
 Pooling = Literal["mean", "cls", "max"]
@@ -196,3 +197,16 @@ def _width(dense: nn.Sequential, width: int) -> int:
 def _finished(vectors: Tensor, dense: nn.Sequential, normalise: bool) -> Tensor:
     mapped: Tensor = dense(vectors)
     return nn.functional.normalize(mapped, dim=-1) if normalise else mapped
+
+
+@contextmanager
+def packing(network: nn.Module) -> Iterator[None]:
+    """Let every encoder in a network pack its texts, where it can."""
+    found = [part for part in network.modules() if isinstance(part, SentenceEncoder)]
+    for encoder in found:
+        encoder.packs = can_pack(encoder.model)
+    try:
+        yield
+    finally:
+        for encoder in found:
+            encoder.packs = False

@@ -143,6 +143,8 @@ class _Pool:
         validation = self.of_role("validation")
         if not len(validation):
             free = np.setdiff1d(train, test)
+            if data.validation_share * len(free) < 1:  # as where a search is over all of them
+                free = train
             share = min(VALIDATION_ROWS, int(data.validation_share * len(free)))
             chosen = np.random.default_rng(data.split_seed).permutation(free)[: max(1, share)]
             validation = np.sort(chosen)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from understudy.errors import RequestError
-from understudy.students.packing import packing
+from understudy.students.sentence import packing
 from understudy.tasks.reading import AsStored, Reading
 
 

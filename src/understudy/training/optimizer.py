@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -34,7 +34,7 @@ def optimizer_of(network: nn.Module, training: Training) -> torch.optim.Optimize
     return Both(adam, rows) if adam else Both(rows)
 
 
-def _adamw(weights: list[Tensor], training: Training) -> torch.optim.Optimizer:
+def _adamw(weights: Sequence[Tensor], training: Training) -> torch.optim.Optimizer:
     groups = [
         {"params": [w for w in weights if w.ndim > 1], "weight_decay": training.weight_decay},
         {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
@@ -109,7 +109,7 @@ def _plain(values: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> di
 
 
 def clipped(network: nn.Module, most: float) -> None:
-    """Shorten the gradient of all dense weights to a length; rows of tables are left as they are."""
+    """Shorten the gradient of all dense weights to a length; rows of tables stay as they are."""
     dense = [
         weight
         for weight in network.parameters()

@@ -14,9 +14,12 @@ from torch import nn
 from understudy.errors import RequestError
 from understudy.export.onnx import write
 from understudy.loading import Answer, load
-from understudy.students import Blueprint
+from understudy.students import Blueprint, build
+from understudy.students.sentence import StaticEncoder
+from understudy.students.tokens import trained_tokens
 from understudy.tasks import Prepared
 from understudy.tasks.folders import ModelFacts, save_network
+from understudy.tasks.reading import Tokenised
 
 CLASSES = tuple(f"digit {number}" for number in range(10))
 
@@ -151,3 +154,75 @@ def test_an_artefact_without_its_labels_is_told(run: Path, tmp_path: Path, conte
         f"{tmp_path / 'labels.json'}, which names the classes of the model beside it, cannot be "
         "read: "
     )
+
+
+# Texts.
+
+WORDS = ["play the song", "will it rain", "a train to paris please", "play " * 30]
+
+
+@pytest.fixture(scope="module")
+def text_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A student and an artefact of the same classifier of texts."""
+    folder, tokens = tmp_path_factory.mktemp("text run"), trained_tokens(WORDS, 120, 16)
+    reading = Tokenised(tokens)
+    blueprint = Blueprint("preset", "cnn", (tokens.size, 16), 3, reads="text")
+    facts = ModelFacts("text-classification", blueprint, {"tokens": 16}, ("a", "b", "c"))
+    torch.manual_seed(0)
+    network = build(blueprint).eval()
+    save_network(folder / "student", network, facts, reading)
+    reading.save(folder / "export" / "onnx")
+    write(network, facts, reading.arrays({"text": WORDS}), folder / "export" / "onnx")
+    return folder
+
+
+def test_texts_alone_in_a_batch_and_as_pairs(text_run: Path):
+    artefact, student = load(text_run), load(text_run / "student")
+    assert artefact.task == student.task == "text-classification"
+    given = [*WORDS, ("play", "the song")]
+    ours, theirs = artefact.answers(given), student.answers(given)
+    np.testing.assert_allclose(
+        ours.log_probabilities, theirs.log_probabilities, rtol=1e-4, atol=1e-5
+    )
+    for model in (artefact, student):
+        (alone,) = model.predict(WORDS[0])
+        assert alone.label in "abc"
+        assert alone.confidence == pytest.approx(model.predict(given)[0].confidence, abs=1e-5)
+        (pair,) = model.answers([("play", "the song")]).log_probabilities
+        (joined,) = model.answers(["play the song"]).log_probabilities
+        assert np.abs(pair - joined).max() > 1e-4
+        assert np.array(WORDS, dtype=object).shape == (4,)
+        assert model.predict(np.array(WORDS, dtype=object)) == model.predict(WORDS)
+        with pytest.raises(RequestError, match="this model tells classes apart; call predict"):
+            model.embed("a")
+        with pytest.raises(RequestError, match="blank"):
+            model.predict(" ")
+        with pytest.raises(RequestError, match="no text"):
+            model.predict([3])
+
+
+def test_vectors_of_texts(tmp_path: Path):
+    tokens = trained_tokens(WORDS, 120, 16).bare()
+    blueprint = Blueprint("preset", "static", (tokens.size, 16), 6, reads="text")
+    facts = ModelFacts("text-embedding", blueprint, {"tokens": 16}, ())
+    torch.manual_seed(0)
+    encoder = StaticEncoder(tokens.size, 6).eval()
+    save_network(tmp_path, encoder, facts, Tokenised(tokens))
+    model = load(tmp_path)
+    vectors = model.embed(WORDS)
+    assert (vectors.shape, vectors.dtype) == ((4, 6), np.float32)
+    np.testing.assert_allclose(model.embed(WORDS[1])[0], vectors[1], atol=1e-6)
+    with torch.no_grad():
+        wanted = encoder(*map(torch.from_numpy, tokens.padded(WORDS).values()))
+    np.testing.assert_allclose(vectors, wanted, atol=1e-6)
+    for ask in (model.predict, model.answers):
+        with pytest.raises(RequestError, match="gives vectors and no classes; call embed instead"):
+            ask("a")
+
+
+def test_threads_of_an_artefact_are_pinned_and_do_not_spin(text_run: Path):
+    from understudy.export import onnx
+
+    options = onnx.load(text_run / "export" / "onnx", threads=1).session.get_session_options()
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"

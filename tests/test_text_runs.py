@@ -42,6 +42,7 @@ student: {from_teacher: {layers: [1], heads: 1, vocabulary: used}}
 training: {epochs: 2, batch_size: 32, learning_rate: 1.0e-3}
 rivals: none
 control: false
+export: []
 evaluation: {resamples: 20, seconds: 0.02}
 """
 EMBEDDING = """\

@@ -66,3 +66,30 @@ def test_inputs_of_another_kind_are_refused(student: Path, tmp_path: Path):
     with pytest.raises(RequestError, match="no column that looks like the image"):
         predict_file(student, str(tmp_path / "texts.csv"), tmp_path / "answers.csv")
     assert not (tmp_path / "answers.csv").exists()
+
+
+def test_an_encoder_writes_its_vectors(tmp_path: Path):
+    from transformers import BertConfig, BertModel
+
+    from understudy.students import Blueprint
+    from understudy.students.sentence import SentenceEncoder
+    from understudy.students.tokens import trained_tokens
+    from understudy.tasks.folders import ModelFacts, save_network
+    from understudy.tasks.reading import Tokenised
+
+    texts = ["a red car", "a blue boat", "two red boats"]
+    tokens = trained_tokens(texts, 64, 16)
+    config = BertConfig(
+        vocab_size=tokens.size, hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=8, max_position_embeddings=16,
+    )  # fmt: skip
+    blueprint = Blueprint("transformers", "from_teacher", (tokens.size, 16), 8, reads="text")
+    facts = ModelFacts("text-embedding", blueprint, {"tokens": 16}, ())
+    save_network(tmp_path / "model", SentenceEncoder(BertModel(config)), facts, Tokenised(tokens))
+    (tmp_path / "texts.jsonl").write_text("\n".join(json.dumps({"text": each}) for each in texts))
+    to = tmp_path / "vectors.parquet"
+    assert predict_file(tmp_path / "model", str(tmp_path / "texts.jsonl"), to) == 3
+    found = np.stack(parquet.read_table(to)["embedding"].to_numpy(zero_copy_only=False))
+    np.testing.assert_array_equal(found, load(tmp_path / "model").embed(texts))
+    with pytest.raises(RequestError, match="vectors fit no CSV"):
+        predict_file(tmp_path / "model", str(tmp_path / "texts.jsonl"), tmp_path / "vectors.csv")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from understudy.store import Column, Index, create
+from understudy.data.texts import utf8
+from understudy.store import Column, Index, Ragged, create
 from understudy.tasks import Facts, Prepared, open_prepared
 from understudy.tasks.prepared import save_facts
 
@@ -70,3 +72,65 @@ def test_what_is_not_complete_is_not_there(tmp_path: Path):
     write(tmp_path)
     (tmp_path / "facts.json").unlink()
     assert open_prepared(tmp_path) is None
+
+
+def write_ragged(folder: Path) -> Prepared:
+    """Texts, and numbers of any length, of three rows in two shards."""
+    texts = ["one", "zwölf\x1ftwo", "x"]
+    ids = [[5, 6, 7], [8], [9, 0]]
+    layout = (Column("text", "uint8", ragged=True), Column("ids", "int32", ragged=True))
+    store = create(folder / "rows", Index(layout, 3, 2, {}))
+    for shard in store.missing():
+        span = store.span(shard)
+        some = ids[span.start : span.stop]
+        offsets = np.cumsum([0, *map(len, some)])
+        flat = np.array([number for row in some for number in row], np.int32)
+        store.write(
+            shard,
+            {"text": utf8(texts[span.start : span.stop]), "ids": Ragged(flat, offsets)},
+        )
+    relations = {"gold": np.array([0.5, 2.0]), "first": np.array([0, 1])}
+    splits = {"train": np.array([0]), "test": np.array([1, 2])}
+    save_facts(folder, FACTS, np.full(3, -1), splits, relations)
+    found = open_prepared(folder)
+    assert found is not None
+    return found
+
+
+def test_texts_and_tokens_of_any_length(tmp_path: Path):
+    found = write_ragged(tmp_path)
+    inputs = found.inputs(np.array([1, 2]), ("text", "ids"))
+    assert inputs["text"].tolist() == ["zwölf\x1ftwo", "x"]
+    assert inputs["ids"].tolist() == [[8, 0], [9, 0]]
+    assert inputs["mask"].tolist() == [[1, 0], [1, 1]]  # a real 0 is no padding
+    assert inputs["ids"].dtype == inputs["mask"].dtype == np.int64
+    whole = found.inputs(np.arange(3), ("ids",))
+    assert list(whole) == ["ids", "mask"]
+    assert whole["ids"].shape == (3, 3)
+    assert whole["mask"].sum(1).tolist() == [3, 1, 2]
+
+
+def test_relations_come_back_apart_from_splits(tmp_path: Path):
+    found = write_ragged(tmp_path)
+    assert found.relations.keys() == {"gold", "first"}
+    assert found.relations["gold"].tolist() == [0.5, 2.0]
+    assert found.splits.keys() == {"train", "test"}
+
+
+def test_rows_as_a_network_reads_them_know_the_raw_ones(tmp_path: Path):
+    found = write_ragged(tmp_path)
+    assert found.raw is found
+    other = write(tmp_path / "other")
+    assert other is not None
+    read = replace(found, store=other.store, source=found.store, lengths=np.array([3, 1, 2]))
+    assert read.inputs(np.array([1]), ("image",))["image"].tolist() == [[1]]
+    assert read.raw.store is found.store
+    assert (read.raw.lengths, read.raw.source) == (None, None)
+
+
+def test_made_rows_are_counted_behind_all_sources(tmp_path: Path):
+    rows = {"train": 2, "out_of_scope": 1, "augmented": 2}
+    splits = {"train": np.array([0, 1, 3, 4]), "out_of_scope": np.array([2])}
+    found = replace(write_ragged(tmp_path), facts=replace(FACTS, rows=rows), splits=splits)
+    assert found.source_rows("train").tolist() == [0, 1, 0, 1]
+    assert found.source_rows("out_of_scope").tolist() == [0]

@@ -12,8 +12,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from understudy.data.settings import Data
 from understudy.errors import DamagedError, RequestError
+from understudy.students.sentence import StaticEncoder
+from understudy.students.text_transformers import preset_classifier
+from understudy.students.tokens import trained_tokens
 from understudy.tasks import Prepared
+from understudy.tasks.reading import Tokenised
+from understudy.tasks.text_classification import TextClassification
 from understudy.teachers import NetworkTeacher
 from understudy.teachers.teaching import (
     bytes_per_row,
@@ -213,3 +219,91 @@ def test_a_probe_asks_the_first_rows(
     said = probe(teacher, prepared, INPUTS)
     assert teacher.asked == 2
     np.testing.assert_allclose(said["logits"], wanted[:2], rtol=1e-5, atol=1e-5)
+
+
+# Texts.
+
+
+class Listening(NetworkTeacher):
+    """A text teacher that keeps the shapes it is asked in."""
+
+    def __init__(self, network: nn.Module, reading: Tokenised, gives: str = "logits") -> None:
+        super().__init__(network, None, reading, gives)
+        self.shapes: list[tuple[int, ...]] = []
+
+    def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        self.shapes.append(tuple(inputs["ids"].shape))
+        return super().answer(inputs)
+
+
+@pytest.fixture(scope="module")
+def many(text_rows: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """400 texts of 1 to 40 words, in mixed order."""
+    rng = np.random.default_rng(0)
+    words = [f"word{chr(97 + number)}" for number in range(26)]
+    lines = [" ".join(rng.choice(words, rng.integers(1, 41))) for _ in range(400)]
+    rows = text_rows(text=lines, label=["a", "b"] * 200)
+    folder = tmp_path_factory.mktemp("many") / "many"
+    return TextClassification().prepare({"train": rows}, Data(None, most_tokens=48), folder)
+
+
+@pytest.fixture
+def reader(many: Prepared) -> Listening:
+    some = many.inputs(np.arange(400), ("text",))["text"].tolist()
+    tokens = trained_tokens(some, 200, 48)
+    torch.manual_seed(0)
+    return Listening(preset_classifier("tiny", tokens.size, 2, 48), Tokenised(tokens))
+
+
+def test_a_pass_by_length_answers_every_row_as_if_it_were_alone(
+    many: Prepared, reader: Listening, tmp_path: Path
+):
+    store = teach(reader, many, ("text",), tmp_path / "s", rows_per_shard=150)
+    shapes = reader.shapes[1:]  # the first was the probe
+    assert sum(rows for rows, _ in shapes) == 400
+    assert len({longest for _, longest in shapes}) > 3
+    lengths = reader.reading.over(many).lengths
+    assert lengths is not None
+    padded = sum(rows * longest for rows, longest in shapes)
+    assert padded < 1.1 * lengths.sum()
+    assert padded < 0.8 * 400 * lengths.max()
+    found = np.asarray(store.read("logits", 0, 400))
+    texts = many.inputs(np.arange(400), ("text",))["text"]
+    for row in (0, 1, 149, 150, 299, 300, 399):
+        arrays = reader.reading.arrays({"text": texts[row : row + 1]})
+        said = reader.answer({name: torch.from_numpy(values) for name, values in arrays.items()})
+        np.testing.assert_allclose(found[row], said["logits"][0], rtol=1e-4, atol=1e-5)
+
+
+def test_the_tokenizer_is_part_of_the_teacher(many: Prepared, reader: Listening):
+    other = Listening(reader.network, Tokenised(trained_tokens(["other words"], 100, 48)))
+    assert reader.fingerprint != other.fingerprint
+    assert knowledge_key(reader, many, "fp32") != knowledge_key(other, many, "fp32")
+
+
+def test_vectors_are_recorded_of_a_task_that_wants_them(many: Prepared, tmp_path: Path):
+    rows = replace(many, facts=replace(many.facts, task="text-embedding", classes=()))
+    tokens = trained_tokens(["worda wordb"], 100, 48).bare()
+    encoder = StaticEncoder(tokens.size, 6)
+    teacher = Listening(encoder, Tokenised(tokens), "embedding")
+    store = teach(teacher, rows, ("text",), tmp_path / "s")
+    assert np.asarray(store.read("embedding", 0, 400)).shape == (400, 6)
+    certificate = provenance(teacher, rows, "fp32")
+    assert (certificate["task"], certificate["recorded"]) == ("text-embedding", ["embedding"])
+
+
+def test_a_teacher_that_reads_raw_texts_is_asked_in_order(many: Prepared, tmp_path: Path):
+    class Length:
+        """Knows how long a text is, and nothing else."""
+
+        fingerprint = "length"
+        classes = None
+
+        def answer(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+            sizes = torch.tensor([float(len(text)) for text in inputs["text"]])
+            return {"logits": torch.stack([sizes, -sizes], 1)}
+
+    store = teach(Length(), many, ("text",), tmp_path / "s", rows_per_shard=150)
+    texts = many.inputs(np.arange(400), ("text",))["text"]
+    found = np.asarray(store.read("logits", 0, 400))
+    assert found[:, 0].tolist() == [len(text) for text in texts]

@@ -10,8 +10,12 @@ import torch
 
 from understudy.errors import RequestError
 from understudy.store import Store
+from understudy.students import Blueprint, build
+from understudy.students.tokens import trained_tokens
 from understudy.tasks import Prepared
+from understudy.tasks.reading import Tokenised
 from understudy.teachers import NetworkTeacher
+from understudy.teachers.teacher import as_tensors
 from understudy.training.knowledge import Knowledge, Live, Nothing, Stored
 
 ROWS = np.array([0, 3, 61, 62, 299])
@@ -66,3 +70,22 @@ def test_nothing_says_nothing(inputs: dict[str, torch.Tensor]):
 def test_rows_can_be_announced(teacher: NetworkTeacher, prepared: Prepared, store: Store):
     for knowledge in (Nothing(), Live(teacher, prepared), Stored(store, frozenset({"logits"}))):
         knowledge.announce(ROWS)
+
+
+def test_a_live_teacher_reads_through_its_own_tokenizer(texts: Prepared, asked: tuple):
+    own = Tokenised(trained_tokens(asked[0], 300, 12))
+    students = Tokenised(trained_tokens(["play the song in paris"], 70, 12))
+    torch.manual_seed(0)
+    network = build(Blueprint("preset", "static-8-0", (own.tokens.size, 12), 3, reads="text"))
+    teacher = NetworkTeacher(network, texts.facts.classes, own)
+    rows = np.array([0, 3, 61, 179])
+    seen = students.over(texts)
+    given = as_tensors(seen.inputs(rows, students.columns))
+    assert given["ids"].shape != tuple(own.over(texts).inputs(rows, ("ids",))["ids"].shape)
+    # The student's own rows are handed in, as a lesson does.
+    said = Live(teacher, seen).of(rows, given)["logits"]
+    raw = own.arrays(texts.inputs(rows, ("text",)))
+    with torch.no_grad():
+        wanted = network(*map(torch.from_numpy, raw.values()))
+    torch.testing.assert_close(said, wanted)
+    Live(teacher, seen).announce(rows)

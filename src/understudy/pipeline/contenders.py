@@ -65,6 +65,11 @@ def new_rows(production: Production, data: Any) -> tuple[TestRows, str]:
     from understudy.data.columns import choose_columns
 
     settings, task = production.recipe.data, production.task
+    if task.gives != "logits":
+        raise RequestError(
+            f"scoring on new data is not there yet for {task.name}; make a run of the same recipe "
+            "with it as data.test"
+        )
     rows = sources.read(data)
     label = choose_columns(rows, ("label",), settings.columns)["label"]
     numbers, classes = labels.encode(rows.columns[label], production.prepared.facts.classes)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from understudy.errors import RequestError, did_you_mean
 from understudy.files import replace_atomically
+
+if TYPE_CHECKING:
+    from understudy.loading import Model
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 
@@ -13,11 +17,9 @@ FORMATS = (".csv", ".jsonl", ".parquet")
 def predict_file(model: str | Path, data: str, to: Path) -> int:
     """Answer every row of `data` and write row, prediction and confidence; returns their number.
 
+    An encoder's answers are row and embedding, which is a list of numbers and fits no CSV.
     Raises: RequestError where model or data cannot be read, or the format is unknown.
     """
-    import numpy as np
-    import pyarrow as pa
-
     from understudy.data import sources
     from understudy.loading import load
     from understudy.tasks import task_named
@@ -26,17 +28,40 @@ def predict_file(model: str | Path, data: str, to: Path) -> int:
         raise RequestError(f"'{to}': cannot write that; {did_you_mean(to.suffix, FORMATS)}")
     loaded = load(model)
     rows = sources.read(data)
-    said = loaded.answers(task_named(loaded.task).given(rows, {}))
+    task = task_named(loaded.task)
+    is_encoder = task.gives == "embedding"
+    if is_encoder and to.suffix == ".csv":
+        raise RequestError(f"'{to}': vectors fit no CSV; write .jsonl or .parquet")
+    answers = _vectors if is_encoder else _classes
+    table = answers(loaded, task.given(rows, {}))
+    replace_atomically(to, lambda path: _write(table, path, to.suffix))
+    return len(rows)
+
+
+def _classes(loaded: Model, given: Any) -> Any:
+    """Row, class and confidence, as a table."""
+    import numpy as np
+    import pyarrow as pa
+
+    said = loaded.answers(given)
     names = np.asarray(loaded.classes, dtype=object)
-    table = pa.table(
+    return pa.table(
         {
-            "row": pa.array(range(len(rows)), pa.int64()),
+            "row": pa.array(range(len(said.classes)), pa.int64()),
             "prediction": pa.array(names[said.classes], pa.string()),
             "confidence": pa.array(said.confidence, pa.float32()),
         }
     )
-    replace_atomically(to, lambda path: _write(table, path, to.suffix))
-    return len(rows)
+
+
+def _vectors(loaded: Model, given: Any) -> Any:
+    """Row and embedding, as a table."""
+    import pyarrow as pa
+
+    vectors = loaded.embed(given)
+    flat = pa.array(vectors.ravel(), pa.float32())
+    column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+    return pa.table({"row": pa.array(range(len(vectors)), pa.int64()), "embedding": column})
 
 
 def _write(table: object, path: Path, suffix: str) -> None:

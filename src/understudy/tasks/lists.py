@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from understudy.data.texts import SEPARATOR
 from understudy.files import write_json
 from understudy.store import Ragged
-from understudy.students.tokens import PARTS, read_tokens
 from understudy.tasks.reading import kept_tokens
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Lists:
     def _parts(self, row: list[str]) -> list[str]:
         """What the network reads of one row, one by one."""
         query, *documents = row
-        return row if self.apart else [f"{query}{PARTS}{document}" for document in documents]
+        return row if self.apart else [f"{query}{SEPARATOR}{document}" for document in documents]
 
     def _encoded(self, texts: Sequence[str]) -> Ragged:
         """The tokens of each row, -1 behind each of its parts."""
@@ -91,5 +91,7 @@ class Lists:
 
 def read_lists(folder: Path, most: int) -> Lists:
     """How the network in a folder of ours reads rows."""
+    from understudy.students.tokens import read_tokens
+
     told = json.loads((folder / READING).read_text())
     return Lists(read_tokens(folder, most), bool(told["apart"]))

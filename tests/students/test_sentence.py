@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -84,3 +85,29 @@ def test_what_no_weight_shows_is_part_of_an_encoder():
     made = preset_encoder("tiny", 50, 16, None)
     assert repr(made) != repr(SentenceEncoder(made.model, "max"))
     assert repr(StaticEncoder(9, 2)) != repr(StaticEncoder(9, 2, normalise=False))
+
+
+@pytest.mark.parametrize("width", [6, 4])
+def test_a_static_encoder_begins_with_a_teachers_answers_for_single_tokens(width: int):
+    torch.manual_seed(0)
+    vectors = torch.randn(20, 4) @ torch.randn(4, 6)  # four directions say it all
+    encoder = StaticEncoder(20, width, None if width == 6 else 6)
+    encoder.start_in_space(vectors, np.arange(20))
+    ids = torch.arange(20).unsqueeze(1)
+    found = encoder(ids, torch.ones_like(ids))
+    wanted = torch.nn.functional.normalize(vectors, dim=1)
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
+    weights = encoder.weights.detach().squeeze(1)
+    assert float(weights[0]) == 1.0
+    assert bool((weights[1:] < weights[:-1]).all())
+
+
+def test_without_a_map_it_begins_with_their_main_directions():
+    torch.manual_seed(0)
+    vectors = torch.randn(20, 4) @ torch.randn(4, 6)
+    encoder = StaticEncoder(20, 4)
+    encoder.start_in_space(vectors, np.zeros(20))
+    ids = torch.arange(20).unsqueeze(1)
+    found = encoder(ids, torch.ones_like(ids))
+    wanted = torch.nn.functional.normalize(vectors, dim=1)
+    torch.testing.assert_close(found @ found.T, wanted @ wanted.T, rtol=1e-3, atol=1e-4)

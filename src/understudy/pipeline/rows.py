@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from understudy.data.settings import Data
     from understudy.pipeline.workspace import Workspace
 
+READ_BY = {"candidates": "reranking", "depth": "reranking"}
+"""Settings that one task alone reads: the rows of all others do not depend on them."""
 FORMAT = 1
 """Of what `prepare` writes; raised when it would write something else for the same rows."""
 
@@ -61,6 +63,9 @@ def rows_key(task: Task, data: Data, rows: Mapping[str, Rows]) -> str:
         data, train=None, validation=None, test=None, unlabelled=None, out_of_scope=None
     )
     settings = asdict(without)
+    for name, only in READ_BY.items():
+        if task.name != only:
+            del settings[name]
     for role in ROLES:
         settings[role] = rows[role].fingerprint if role in rows else None
     return content_key({"format": FORMAT, "task": task.name, "data": settings})[:32]

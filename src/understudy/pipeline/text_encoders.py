@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from understudy.errors import RequestError
+from understudy.files import content_key, replace_atomically
 from understudy.pipeline.text_students import Design, frequencies, tokens_for
 from understudy.recipe.students import Cut, FromTeacher, Preset
 from understudy.students import Blueprint, is_preset, read_blueprint
@@ -14,8 +18,11 @@ if TYPE_CHECKING:
 
     from understudy.students.sentence import SentenceEncoder, StaticEncoder
     from understudy.tasks import Prepared
+    from understudy.tasks.prepared import IntArray
     from understudy.teachers import NetworkTeacher
 
+TOKENS_AT_ONCE = 512
+"""Tokens that a teacher is asked about together."""
 STATIC_WIDTH = 256
 """Features of a static student's token embeddings where the recipe does not say."""
 
@@ -70,13 +77,16 @@ def _preset(
     bare = tokens.bare()
     blueprint = Blueprint("preset", spec.preset, (bare.size, bare.most), outputs, reads="text")
     width = int(spec.preset.partition("-")[2].partition("-")[0] or STATIC_WIDTH)
-    table = _table(teacher) if spec.start == "teacher" else None
-    counts = None if table is None else frequencies(prepared, bare)
+    starts = spec.start == "teacher"
+    vectors = _vectors_of_tokens(teacher, kept, prepared) if starts else None
+    if vectors is not None and not width <= vectors.shape[1]:
+        vectors = None  # there is nothing to fill the further features with
+    counts = None if vectors is None else frequencies(prepared, bare)
 
     def fresh() -> nn.Module:
         encoder = StaticEncoder(bare.size, width, outputs if width != outputs else None)
-        if table is not None:
-            encoder.start_from(table if kept is None else table[kept], counts)
+        if vectors is not None:
+            encoder.start_in_space(vectors, counts)
         return encoder
 
     return Design(blueprint, fresh, bare, told)
@@ -113,12 +123,36 @@ def _widened(source: str, outputs: int) -> SentenceEncoder | StaticEncoder:
     return encoder
 
 
-def _table(teacher: NetworkTeacher | None) -> Any:
-    """The teacher's token embeddings [V, D], where it has any."""
-    from understudy.students.sentence import SentenceEncoder, StaticEncoder
-    from understudy.students.text_transformers import TextLogitsOf, token_table
+def _vectors_of_tokens(
+    teacher: NetworkTeacher | None, kept: IntArray | None, prepared: Prepared
+) -> Any:
+    """What the teacher's encoder answers for each token alone, [V, D], kept beside the rows.
 
-    body = teacher.network if teacher else None
-    if isinstance(body, SentenceEncoder | TextLogitsOf):
-        return token_table(body.model)
-    return body.folded() if isinstance(body, StaticEncoder) else None
+    None where the teacher has no encoder. `kept` are the teacher's ids of the tokens.
+    """
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    from understudy.students.sentence import SentenceEncoder, StaticEncoder, packing
+
+    kinds = SentenceEncoder | StaticEncoder
+    parts = teacher.network.modules() if teacher else ()
+    encoder = next((part for part in parts if isinstance(part, kinds)), None)
+    tokens = getattr(teacher.reading, "tokens", None) if teacher else None
+    if teacher is None or encoder is None or tokens is None:
+        return None
+    numbers = np.arange(tokens.size) if kept is None else kept
+    key = content_key([teacher.fingerprint, numbers.tolist()])[:16]
+    path = Path(prepared.raw.store.root).parent / f"token-vectors-{key}.safetensors"
+    if not path.is_file():
+        around = tokens.encode([""])[0].astype(np.int64)  # what stands around every text
+        half, found = len(around) // 2, []
+        for ids in np.array_split(numbers, -(-len(numbers) // TOKENS_AT_ONCE)):
+            table = np.tile(np.insert(around, half, 0), (len(ids), 1))
+            table[:, half] = ids
+            given = torch.from_numpy(table)
+            with torch.no_grad(), packing(encoder):
+                found.append(encoder(given, torch.ones_like(given)))
+        vectors = {"vectors": torch.cat(found)}
+        replace_atomically(path, lambda file: save_file(vectors, str(file)))
+    return load_file(path)["vectors"]

@@ -123,6 +123,28 @@ class StaticEncoder(nn.Module):
         if frequencies is not None:
             self.weights.data.copy_(rareness(frequencies).unsqueeze(1))
 
+    def start_in_space(self, vectors: Tensor, frequencies: Any) -> None:
+        """Begin with what a teacher answers for each token alone, [V, D], in its own space.
+
+        Where this encoder is narrower, its table holds their main directions, and its map, if it
+        has one, leads back. Weights are small for tokens that stand often in the transfer set.
+        Shapes: frequencies [V], how often each token stands there.
+        Source: Tulkens and van Dongen 2024, Model2Vec, for the vectors of single tokens.
+        """
+        width = self.embedding.embedding_dim
+        table = vectors / vectors.square().mean().sqrt().clamp(min=1e-12)
+        with torch.no_grad():
+            if table.shape[1] != width:
+                _, _, directions = torch.linalg.svd(table.T @ table)
+                chosen = directions[:width].T
+                table = table @ chosen
+                for back in self.dense:
+                    assert isinstance(back, Dense)
+                    back.linear.weight.copy_(chosen)
+                    back.linear.bias.zero_()
+            self.embedding.weight.copy_(table)
+            self.weights.copy_(rareness(frequencies).unsqueeze(1))
+
     def folded(self) -> Tensor:
         """The embeddings with their weights multiplied in: [V, D]."""
         return (self.embedding.weight * self.weights).detach()

@@ -236,8 +236,9 @@ def test_overrides_go_through_the_same_reader(file):
         ),
         (
             "student: cnn-small",
-            "student: {from_teacher: {layers: [0]}}",
-            "mnist.yaml, line 9: student is a mapping with from_teacher; it must be text",
+            "student: {layers: [0]}",
+            "mnist.yaml, line 9: student is a mapping with layers; it must be a name or one of "
+            "{preset: ...}, {from_teacher: ...}",
         ),
         (
             "epochs: 20",

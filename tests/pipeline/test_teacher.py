@@ -8,7 +8,7 @@ from torch import nn
 
 from understudy.errors import RequestError
 from understudy.pipeline.distilling import Production
-from understudy.pipeline.teacher import LEARNT, Found
+from understudy.pipeline.teacher import LEARNT, Found, frozen
 from understudy.recipe.schema import Ensembled, Given, Trained
 from understudy.training.settings import Training
 
@@ -181,3 +181,30 @@ def test_weights_that_cannot_be_read_are_refused(
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(RequestError, match=r"the weights in .* cannot be read"):
         find(str(folder))
+
+
+def test_a_frozen_encoder_learns_by_its_head_alone():
+    from transformers import BertConfig, BertModel
+
+    from understudy.pipeline.learning import Candidate
+    from understudy.students import Blueprint
+    from understudy.students.sentence import SentenceEncoder
+    from understudy.students.sentence_classifier import SentenceClassifier
+    from understudy.tasks.reading import AsStored
+
+    config = BertConfig(
+        vocab_size=30, hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=8, max_position_embeddings=8,
+    )  # fmt: skip
+
+    def made(fresh: Callable[[], nn.Module]) -> Candidate:
+        blueprint = Blueprint("transformers", "x", (30, 8), 2, reads="text")
+        return Candidate(blueprint, fresh, "identity", 1, AsStored(("text",)))
+
+    plain = made(lambda: SentenceClassifier(SentenceEncoder(BertModel(config)), 2))
+    cold = frozen(plain)
+    assert cold.identity != plain.identity
+    learnt = [name for name, weight in cold.fresh().named_parameters() if weight.requires_grad]
+    assert learnt == ["head.weight", "head.bias"]
+    with pytest.raises(RequestError, match="teacher.frozen is true"):
+        frozen(made(lambda: nn.Linear(2, 2)))

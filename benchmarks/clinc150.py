@@ -109,10 +109,10 @@ def table(run: Run) -> None:
         )
 
 
-def same_runtime(run: Run, teacher: Path, out: Path) -> dict[str, Any]:
+def same_runtime(run: Run, teacher: Path, out: Path, data: Path) -> dict[str, Any]:
     """The teacher as an ONNX file too, timed beside the exports of the student."""
     facts, reading = read_facts(teacher), load_reading(teacher)
-    texts = np.asarray(sources.read(f"{DATA}@test").columns["text"], dtype=object)
+    texts = np.asarray(sources.read(f"{data}@test").columns["text"], dtype=object)
     if not (out / onnx.MODEL).is_file():
         out.mkdir(parents=True, exist_ok=True)
         reading.save(out)
@@ -150,7 +150,7 @@ def main() -> None:
             steps = {json.loads(line).get("step", "") for line in events}
             (key,) = {step[8:] for step in steps if step.startswith("teacher-")}
             (home,) = teachers().glob(f"{key}*")
-            same_runtime(run, home, arguments.out / "teacher-onnx")
+            same_runtime(run, home, arguments.out / "teacher-onnx", arguments.data)
 
 
 def teachers() -> Path:

@@ -1,6 +1,6 @@
 """SST-2: a BiLSTM that learns from augmented texts, as Tang et al. (2019), beside labels alone.
 
-    python benchmarks/sst2.py ENCODER [--student bilstm] [--copies 4] [--data DIR] [--out DIR]
+    python benchmarks/sst2.py ENCODER [--student bilstm] [--copies 3] [--data DIR] [--out DIR]
 
 ENCODER is a folder of all-MiniLM-L6-v2, trained on the 6,920 sentences first. The student sees
 them and copies of them with words masked, replaced, swapped or cut to a few in a row, all answered
@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("encoder")
     parser.add_argument("--student", default="bilstm")
-    parser.add_argument("--copies", type=int, default=4)
+    parser.add_argument("--copies", type=int, default=3)
     parser.add_argument("--data", type=Path, default=SHARED)
     parser.add_argument("--out", type=Path, default=Path("runs/sst2"))
     arguments = parser.parse_args()
@@ -43,7 +43,7 @@ def main() -> None:
             most_tokens=64,
         ),
         teacher=Trained(
-            train=arguments.encoder, training=Training(epochs=3, batch_size=32, learning_rate=1e-4)
+            train=arguments.encoder, training=Training(epochs=2, batch_size=32, learning_rate=1e-4)
         ),
         student=Preset(arguments.student, dropout=0.3),
         training=Training(epochs=8, batch_size=64, learning_rate=1e-3),

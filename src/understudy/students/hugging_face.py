@@ -18,11 +18,8 @@ READING_FAILS = (OSError, ValueError, RuntimeError, KeyError, SafetensorError)
 
 
 @contextmanager
-def loading(source: str) -> Iterator[None]:
-    """Read a model through Transformers, without the tables and bars that it shows of every one.
-
-    Raises: RequestError where it cannot be read.
-    """
+def quietly() -> Iterator[None]:
+    """Without the tables and bars that Transformers show of every model."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -30,12 +27,20 @@ def loading(source: str) -> Iterator[None]:
     logging.disable_progress_bar()
     try:
         yield
-    except READING_FAILS as error:
-        raise unreadable(source, error) from error
     finally:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
+
+
+@contextmanager
+def loading(source: str) -> Iterator[None]:
+    """Read a model through Transformers. Raises: RequestError where it cannot be read."""
+    with quietly():
+        try:
+            yield
+        except READING_FAILS as error:
+            raise unreadable(source, error) from error
 
 
 NOT_THE_MODEL = ("_name_or_path", "transformers_version")
@@ -162,7 +167,8 @@ def save_classifier(
     model: Any = body.model
     model.config.id2label = dict(enumerate(classes))
     model.config.label2id = {name: number for number, name in enumerate(classes)}
-    model.save_pretrained(folder)
+    with quietly():
+        model.save_pretrained(folder)
     height, width, channels = form["shape"]
     if form["dtype"] == "uint8" and channels == 3:
         processor = {

@@ -14,6 +14,7 @@ from understudy.errors import RequestError
 from understudy.files import replace_atomically, write_json
 from understudy.students.hugging_face import (
     loading,
+    quietly,
     refuse_missing,
     refuse_pickles,
 )
@@ -58,7 +59,8 @@ def save_encoder(folder: Path, encoder: SentenceEncoder | StaticEncoder, most: i
         _save_weights(folder / WEIGHTS, table)
         modules.append(("StaticEmbedding", ""))
     else:
-        encoder.model.save_pretrained(folder)
+        with quietly():
+            encoder.model.save_pretrained(folder)
         name_inputs(folder)
         write_json(
             folder / "sentence_bert_config.json", {"max_seq_length": most, "do_lower_case": False}

@@ -16,6 +16,7 @@ from understudy.students.hugging_face import (
     described,
     has_weights,
     loading,
+    quietly,
     refuse_missing,
     refuse_pickles,
 )
@@ -176,7 +177,8 @@ def save_text_classifier(folder: Path, body: nn.Module, classes: tuple[str, ...]
     model: Any = body.model
     model.config.id2label = dict(enumerate(classes))
     model.config.label2id = {name: number for number, name in enumerate(classes)}
-    model.save_pretrained(folder)
+    with quietly():
+        model.save_pretrained(folder)
     name_inputs(folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ from understudy.errors import RequestError
 from understudy.files import content_key, replace_atomically
 from understudy.pipeline.text_students import Design, frequencies, tokens_for
 from understudy.recipe.students import Cut, FromTeacher, Preset
-from understudy.students import Blueprint, is_preset, read_blueprint
+from understudy.students import Blueprint, is_preset
+from understudy.tasks import task_named
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,8 +42,8 @@ def design_encoder(
         return _cut(spec.from_teacher, prepared, teacher)
     if isinstance(spec, Preset):
         return _preset(spec, prepared, teacher, outputs)
-    most = prepared.facts.form["tokens"]
-    named = read_blueprint(spec, (0, most), outputs, reads="text")
+    facts = prepared.facts
+    named = task_named(facts.task).blueprint(spec, facts)
     if named.kind == "module":
         raise RequestError(
             f"'{spec}': a network of your own is not there yet for embeddings; give a preset, a "
@@ -49,8 +51,8 @@ def design_encoder(
         )
     from understudy.students.tokens import read_tokens
 
-    tokens = read_tokens(named.source, most)
-    blueprint = Blueprint("transformers", named.source, (tokens.size, most), outputs, reads="text")
+    tokens = read_tokens(named.source, facts.form["tokens"])
+    blueprint = replace(named, shape=(tokens.size, tokens.most), classes=outputs)
     return Design(blueprint, lambda: _widened(named.source, outputs), tokens)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from understudy.errors import RequestError
 from understudy.recipe.students import Cut, FromTeacher, Preset, Vocabulary
-from understudy.students import Blueprint, build, is_preset, read_blueprint
+from understudy.students import Blueprint, build, is_preset
+from understudy.tasks import task_named
 from understudy.tasks.lists import single_texts
 from understudy.tasks.reading import Tokenised
 
@@ -50,22 +51,21 @@ def design(
     Raises: RequestError where it cannot be made.
     """
     facts = prepared.facts
-    classes, most = len(facts.classes), facts.form["tokens"]
     if isinstance(spec, str) and is_preset(spec, "text"):
         spec = Preset(spec, dropout=dropout)
     if isinstance(spec, FromTeacher):
         return _cut(spec.from_teacher, prepared, teacher)
     if isinstance(spec, Preset):
         return _preset(spec, prepared, teacher)
-    blueprint = read_blueprint(spec, (0, most), classes, reads="text")
+    blueprint = task_named(facts.task).blueprint(spec, facts)
     if blueprint.kind == "transformers":
         from understudy.students.tokens import read_tokens
 
         folder = blueprint.source.removesuffix("config.json") or "."
-        tokens = read_tokens(folder, most)
+        tokens = read_tokens(folder, facts.form["tokens"])
     else:
         tokens, _, _ = tokens_for(None, prepared, teacher)
-    blueprint = replace(blueprint, shape=(tokens.size, most))
+    blueprint = replace(blueprint, shape=(tokens.size, tokens.most))
     return Design(blueprint, lambda: build(blueprint, allow_code=allow_code), tokens)
 
 
@@ -81,9 +81,9 @@ def _preset(spec: Preset, prepared: Prepared, teacher: NetworkTeacher | None) ->
     from understudy.students.text_cnn import TextCnn
 
     tokens, kept, told = tokens_for(spec.vocabulary, prepared, teacher)
-    shape = (tokens.size, tokens.most)
-    classes = len(prepared.facts.classes)
-    blueprint = read_blueprint(spec.preset, shape, classes, spec.dropout, reads="text")
+    facts = prepared.facts
+    named = task_named(facts.task).blueprint(spec.preset, facts, spec.dropout)
+    blueprint = replace(named, shape=(tokens.size, tokens.most))
     table = _teachers_table(teacher) if spec.start == "teacher" else None
     rows = table if table is None or kept is None else table[kept]
 

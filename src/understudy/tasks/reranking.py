@@ -24,7 +24,7 @@ from understudy.tasks.labelled import about
 from understudy.tasks.lists import CANDIDATES, listed, read_lists
 from understudy.tasks.prepared import Facts, IntArray, Prepared, open_prepared, save_facts
 from understudy.tasks.reading import Reading
-from understudy.tasks.text_rows import store_texts
+from understudy.tasks.text_rows import OverTexts, store_texts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from understudy.data.rows import Rows
     from understudy.data.settings import Data
     from understudy.objectives import Objective
-    from understudy.students import Blueprint
 
 LIST_BYTES = 8_000
 """Of a typical row, for the size of shards."""
@@ -40,7 +39,7 @@ NONE = -1
 """The document at a place of a test row that holds none."""
 
 
-class Reranking:
+class Reranking(OverTexts):
     """A row is a query with a list of candidates, all lists of one length; labels there are none.
 
     A test query has more candidates than a list holds, and so takes several rows.
@@ -49,7 +48,6 @@ class Reranking:
     name: ClassVar[str] = "reranking"
     metric: ClassVar[str] = "ndcg_at_10"
     gives: ClassVar[str] = "scores"
-    inputs: ClassVar[tuple[str, ...]] = ("text",)
 
     def prepare(self, rows: Mapping[str, Rows], data: Data, folder: Path) -> Prepared:
         """Find candidates for every query, and store them; a folder that was begun is continued.
@@ -111,12 +109,6 @@ class Reranking:
 
         return as_objective(ListwiseKl(standardised="teacher"))
 
-    def blueprint(self, source: str, facts: Facts, dropout: float = 0.0) -> Blueprint:
-        """What a name under `student:` means; its vocabulary comes later."""
-        from understudy.students import read_blueprint
-
-        return read_blueprint(source, (0, facts.form["tokens"]), 1, dropout, reads="text")
-
     def reading(self, folder: Path, form: Mapping[str, Any]) -> Reading:
         """Pair by pair or text by text, through the tokenizer that lies beside the weights."""
         return read_lists(folder, form["tokens"])
@@ -142,10 +134,6 @@ class Reranking:
         """The query of one row, and its first candidate."""
         query, *documents = str(inputs["text"][row]).split(CANDIDATES)
         return "\n".join([query, *documents[:1]])
-
-    def picture(self, inputs: Mapping[str, Any], row: int) -> bytes | None:
-        """A text has no picture."""
-        return None
 
 
 def _cleaned(query: str, documents: Sequence[str]) -> tuple[str, list[str]]:

@@ -30,25 +30,20 @@ from understudy.tasks.prepared import (
     open_prepared,
     save_facts,
 )
-from understudy.tasks.reading import Reading
-from understudy.tasks.text_rows import read_texts, reading_in, rows_of_texts, store_texts, text_of
+from understudy.tasks.text_rows import OneTextARow, read_texts, store_texts
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from understudy.data.rows import Rows
     from understudy.data.settings import Data
     from understudy.objectives import Objective
-    from understudy.students import Blueprint
 
 
-class TextClassification:
+class TextClassification(OneTextARow):
     """Texts from tables, files or data sets; every network cuts them into its own tokens."""
 
     name: ClassVar[str] = "text-classification"
     metric: ClassVar[str] = "accuracy"
     gives: ClassVar[str] = "logits"
-    inputs: ClassVar[tuple[str, ...]] = ("text",)
 
     def prepare(self, rows: Mapping[str, Rows], data: Data, folder: Path) -> Prepared:
         """Check, split, augment and store the rows; a folder that was begun before is continued.
@@ -84,46 +79,11 @@ class TextClassification:
         assert prepared is not None
         return prepared
 
-    def network(self, body: nn.Module, form: Mapping[str, Any]) -> nn.Module:
-        """Tokens in, logits out: the body itself."""
-        return body
-
     def objective(self, classes: int) -> Objective:
         """0.9 soft labels at temperature 2 and 0.1 hard labels, best where it was measured."""
         from understudy.objectives import HardLabels, SoftLabels
 
         return 0.9 * SoftLabels(temperature=2.0) + 0.1 * HardLabels()
-
-    def blueprint(self, source: str, facts: Facts, dropout: float = 0.0) -> Blueprint:
-        """What a name under `student:` or `train:` means for texts; its vocabulary comes later."""
-        from understudy.students import read_blueprint
-
-        shape = (0, facts.form["tokens"])
-        return read_blueprint(source, shape, len(facts.classes), dropout, reads="text")
-
-    def reading(self, folder: Path, form: Mapping[str, Any]) -> Reading:
-        """Through the tokenizer that lies beside the weights."""
-        return reading_in(folder, form)
-
-    def given(self, rows: Rows, columns: Mapping[str, str]) -> Any:
-        """The texts of a source, for `rows_of`."""
-        names = text_columns(rows, columns)
-        return read_texts(rows, names)[0]
-
-    def rows_of(self, form: Mapping[str, Any], given: Any) -> dict[str, Any]:
-        """One text, or several; a pair of texts is a tuple.
-
-        Raises: RequestError where one is no text.
-        """
-        return rows_of_texts(given)
-
-    def text(self, inputs: Mapping[str, Any], row: int) -> str | None:
-        """The text of one row."""
-        return text_of(inputs, row)
-
-    def picture(self, inputs: Mapping[str, Any], row: int) -> bytes | None:
-        """A text has no picture."""
-        return None
 
 
 def _label_column(rows: Rows, role: str, data: Data) -> dict[str, str]:

@@ -15,22 +15,18 @@ from understudy.data.columns import choose_columns, text_columns
 from understudy.errors import RequestError
 from understudy.tasks.labelled import about
 from understudy.tasks.prepared import ROLES, Facts, IntArray, Prepared, open_prepared, save_facts
-from understudy.tasks.reading import Reading
-from understudy.tasks.text_rows import read_texts, reading_in, rows_of_texts, store_texts, text_of
+from understudy.tasks.text_rows import OneTextARow, read_texts, store_texts
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from understudy.data.rows import Rows
     from understudy.data.settings import Data
     from understudy.objectives import Objective
-    from understudy.students import Blueprint
 
 VALIDATION_ROWS = 2000
 """Texts that tell how near a student is to its teacher after each epoch, at most."""
 
 
-class TextEmbedding:
+class TextEmbedding(OneTextARow):
     """Every different text of every source is a row; labels there are none.
 
     `data.test` holds scored pairs (text, text_2, score), or a search: rows of `kind` query and
@@ -40,7 +36,6 @@ class TextEmbedding:
     name: ClassVar[str] = "text-embedding"
     metric: ClassVar[str] = "spearman"
     gives: ClassVar[str] = "embedding"
-    inputs: ClassVar[tuple[str, ...]] = ("text",)
 
     def prepare(self, rows: Mapping[str, Rows], data: Data, folder: Path) -> Prepared:
         """Collect, check and store the texts; a folder that was begun before is continued.
@@ -69,42 +64,11 @@ class TextEmbedding:
         assert prepared is not None
         return prepared
 
-    def network(self, body: nn.Module, form: Mapping[str, Any]) -> nn.Module:
-        """Tokens in, a vector out: the body itself."""
-        return body
-
     def objective(self, classes: int) -> Objective:
         """The cosine to the teacher's vector, which did best where it was measured."""
         from understudy.objectives import EmbeddingCosine, as_objective
 
         return as_objective(EmbeddingCosine())
-
-    def blueprint(self, source: str, facts: Facts, dropout: float = 0.0) -> Blueprint:
-        """What a name under `student:` means; vocabulary and dimension come from the teacher."""
-        from understudy.students import read_blueprint
-
-        return read_blueprint(source, (0, facts.form["tokens"]), 0, dropout, reads="text")
-
-    def reading(self, folder: Path, form: Mapping[str, Any]) -> Reading:
-        """Through the tokenizer that lies beside the weights."""
-        return reading_in(folder, form)
-
-    def given(self, rows: Rows, columns: Mapping[str, str]) -> Any:
-        """The texts of a source, for `rows_of`."""
-        names = text_columns(rows, columns)
-        return read_texts(rows, names)[0]
-
-    def rows_of(self, form: Mapping[str, Any], given: Any) -> dict[str, Any]:
-        """One text, or several. Raises: RequestError where one is no text."""
-        return rows_of_texts(given)
-
-    def text(self, inputs: Mapping[str, Any], row: int) -> str | None:
-        """The text of one row."""
-        return text_of(inputs, row)
-
-    def picture(self, inputs: Mapping[str, Any], row: int) -> bytes | None:
-        """A text has no picture."""
-        return None
 
 
 @dataclass(frozen=True)

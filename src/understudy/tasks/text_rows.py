@@ -5,23 +5,72 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy.data import checks
 from understudy.data.cells import objects
+from understudy.data.columns import text_columns
 from understudy.data.texts import SEPARATOR, cut_texts, to_texts, utf8
 from understudy.store import Column, Index, create, rows_per_shard_for
 from understudy.tasks.prepared import IntArray
 from understudy.tasks.reading import Reading, Tokenised
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from understudy.data.rows import Rows
+    from understudy.students import Blueprint
+    from understudy.tasks.prepared import Facts
 
 TYPICAL_BYTES = 80
 """Of a text, for the size of shards."""
+
+
+class OverTexts:
+    """What every task over texts shares, whatever a row of it holds."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("text",)
+
+    def blueprint(self, source: str, facts: Facts, dropout: float = 0.0) -> Blueprint:
+        """What a name under `student:` or `train:` means; its vocabulary comes later."""
+        from understudy.students import read_blueprint
+
+        shape = (0, facts.form["tokens"])
+        return read_blueprint(source, shape, len(facts.classes), dropout, reads="text")
+
+    def picture(self, inputs: Mapping[str, Any], row: int) -> bytes | None:
+        """A text has no picture."""
+        return None
+
+
+class OneTextARow(OverTexts):
+    """A row is one text, or a few that are read as one."""
+
+    def network(self, body: nn.Module, form: Mapping[str, Any]) -> nn.Module:
+        """Tokens in, an answer out: the body itself."""
+        return body
+
+    def reading(self, folder: Path, form: Mapping[str, Any]) -> Reading:
+        """Through the tokenizer that lies beside the weights."""
+        return reading_in(folder, form)
+
+    def given(self, rows: Rows, columns: Mapping[str, str]) -> Any:
+        """The texts of a source, for `rows_of`."""
+        return read_texts(rows, text_columns(rows, columns))[0]
+
+    def rows_of(self, form: Mapping[str, Any], given: Any) -> dict[str, Any]:
+        """One text, or several; a pair of texts is a tuple.
+
+        Raises: RequestError where one is no text.
+        """
+        return rows_of_texts(given)
+
+    def text(self, inputs: Mapping[str, Any], row: int) -> str | None:
+        """The text of one row, its parts on lines of their own."""
+        return text_of(inputs, row)
 
 
 def store_texts(

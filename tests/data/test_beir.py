@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from understudy.data.beir import is_beir, read_beir
+from understudy.data.beir import is_beir, judged_in, read, read_beir
 from understudy.errors import RequestError
 
 CORPUS = [
@@ -50,6 +50,16 @@ def test_a_folder_is_read(folder: Path) -> None:
         "judgements of unknown documents": 1,
         "queries without a judgement": 1,
     }
+
+
+def test_judgements_are_read_back_from_rows(folder: Path) -> None:
+    rows = read(folder, str(folder), None)
+    queries, documents, judged = judged_in(rows)
+    assert (queries.tolist(), documents.tolist()) == ([0, 1], [2, 3])
+    assert judged == [{0: 1, 1: 0}, {1: 2}]
+    queries, documents, judged = judged_in(rows.select(np.array([1, 0, 2])))
+    assert (queries.tolist(), documents.tolist()) == ([0, 1], [2])
+    assert judged == [{}, {0: 1}]
 
 
 def test_parts_may_lie_side_by_side(folder: Path) -> None:

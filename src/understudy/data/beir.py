@@ -79,6 +79,23 @@ def read(folder: Path, origin: str, part: str | None) -> Rows:
     )
 
 
+def judged_in(rows: Rows) -> tuple[IntArray, IntArray, list[dict[int, int]]]:
+    """What `read` wrote: the rows of queries [Q] and documents [N], and each query's judgements.
+
+    A judgement is a grade by the document's place among the N; documents elsewhere are left out.
+    """
+    kinds = np.asarray(rows.columns["kind"], dtype=object)
+    queries, documents = (np.flatnonzero(kinds == kind) for kind in ("query", "document"))
+    ids = [str(each) for each in rows.columns["id"]]
+    place = {ids[row]: at for at, row in enumerate(documents)}
+    relevant = (json.loads(rows.columns["relevant"][int(row)] or "{}") for row in queries)
+    judged = [
+        {place[name]: grade for name, grade in grades.items() if name in place}
+        for grades in relevant
+    ]
+    return queries, documents, judged
+
+
 def read_beir(folder: Path, part: str | None = None) -> Search:
     """One part (train, test ...) of the search data in a folder.
 

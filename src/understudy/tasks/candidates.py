@@ -6,7 +6,6 @@ fills a list up, and needs no judgement for it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.data import checks
+from understudy.data.beir import judged_in
 from understudy.data.bm25 import WordIndex
 from understudy.data.columns import choose_columns
 from understudy.errors import RequestError
@@ -143,19 +143,9 @@ def _at_random(
 
 
 def _searched(rows: Rows) -> tuple[Collection, list[checks.Finding]]:
-    kinds = np.asarray(rows.columns["kind"], dtype=object)
     texts, told = read_texts(rows, ("text",))
-    ids = [str(each) for each in rows.columns["id"]]
-    queries, documents = (np.flatnonzero(kinds == kind) for kind in ("query", "document"))
-    number = {ids[row]: at for at, row in enumerate(documents)}
-    judged = tuple(
-        {
-            number[name]: float(grade)
-            for name, grade in json.loads(rows.columns["relevant"][int(row)] or "{}").items()
-            if name in number
-        }
-        for row in queries
-    )
+    queries, documents, grades = judged_in(rows)
+    judged = tuple({each: float(grade) for each, grade in of.items()} for of in grades)
     return Collection(tuple(texts[queries]), tuple(texts[documents]), judged, False), told
 
 

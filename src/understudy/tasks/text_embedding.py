@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from understudy.data import checks
+from understudy.data.beir import judged_in
 from understudy.data.columns import choose_columns, text_columns
 from understudy.errors import RequestError
 from understudy.tasks.labelled import about
@@ -187,15 +187,11 @@ def _relations(test: Rows, columns: tuple[Any, ...], pool: _Pool, data: Data) ->
 
 def _search(test: Rows, places: IntArray) -> dict[str, Any]:
     """A search from rows of queries and documents; `relevant` maps document ids to grades."""
-    kinds = np.asarray(test.columns["kind"], dtype=object)
-    ids = [str(each) for each in test.columns["id"]]
-    queries, documents = (np.flatnonzero(kinds == kind) for kind in ("query", "document"))
-    of_document = {ids[row]: at for at, row in enumerate(documents)}
+    queries, documents, grades = judged_in(test)
     judged = [
-        (at, of_document[name], grade)
-        for at, row in enumerate(queries)
-        for name, grade in json.loads(test.columns["relevant"][int(row)] or "{}").items()
-        if name in of_document
+        (query, document, grade)
+        for query, of in enumerate(grades)
+        for document, grade in of.items()
     ]
     query, document, grade = np.array(judged, dtype=np.int64).reshape(-1, 3).T
     return {

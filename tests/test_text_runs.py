@@ -281,6 +281,19 @@ def test_a_transformer_student_opens_in_their_pipeline(cut: Run, asked: tuple):
     assert "control" not in cut.scorecard["models"]
 
 
+def test_the_tokens_that_a_student_leaves_out_are_told(cut: Run, classes: Run):
+    kept = json.loads((cut.folder / "student" / "config.json").read_text())["vocab_size"]
+    (told,) = (
+        each["text"]
+        for each in cut.scorecard["data"]["findings"]
+        if each["kind"] == "reduced_vocabulary"
+    )
+    assert told.startswith(f"the student keeps {kept:,} of the ")
+    assert told in cut.report.read_text()
+    kinds = {each["kind"] for each in classes.scorecard["data"]["findings"]}
+    assert "reduced_vocabulary" in kinds
+
+
 # Vectors.
 
 

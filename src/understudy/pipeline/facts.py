@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from understudy.pipeline.showing import suspect_rows
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def data_facts(production: Production) -> dict[str, Any]:
-    """Of the rows: how many serve for what, and what was found in them."""
+    """Of the rows: how many serve for what, what was found in them, and what a student leaves."""
     prepared = production.prepared
     facts = prepared.facts
     counts = {finding["kind"]: finding["count"] for finding in facts.findings}
@@ -25,9 +26,18 @@ def data_facts(production: Production) -> dict[str, Any]:
         "suspect_labels": len(suspect_rows(production)),
         "findings": [
             {"kind": finding["kind"], "count": finding["count"], "text": finding["text"]}
-            for finding in facts.findings
+            for finding in (*facts.findings, *_left_out(production))
         ],
     }
+
+
+def _left_out(production: Production) -> Iterator[dict[str, Any]]:
+    """The teacher's tokens that the student does without."""
+    vocabulary = production.student.told.get("vocabulary")
+    if vocabulary:
+        kept, of = vocabulary["kept"], vocabulary["of"]
+        text = f"the student keeps {kept:,} of the {of:,} tokens of its teacher"
+        yield {"kind": "reduced_vocabulary", "count": of - kept, "text": text}
 
 
 def knowledge_facts(production: Production) -> dict[str, Any]:

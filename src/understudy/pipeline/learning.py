@@ -40,7 +40,7 @@ class Candidate:
     parameters: int
     reading: Reading
     told: Mapping[str, Any] = field(default_factory=dict)
-    """What the report says of it, such as the tokens that were left out."""
+    """What the report says of it: its `vocabulary`, tokens kept and of how many."""
 
     @property
     def is_given(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from understudy.errors import RequestError
 from understudy.files import content_key
 from understudy.recipe.students import FromTeacher, Preset
-from understudy.students import Blueprint, build
+from understudy.students import Blueprint, build, of_module
 from understudy.tasks import task_named
 
 if TYPE_CHECKING:
@@ -104,8 +103,7 @@ def _image(
 
     facts = prepared.facts
     if isinstance(spec, nn.Module):
-        blueprint = Blueprint("module", _name(spec), tuple(facts.form["shape"]), len(facts.classes))
-        return blueprint, _copies(spec)
+        return of_module(spec, tuple(facts.form["shape"]), len(facts.classes))
     if isinstance(spec, Preset):
         spec, dropout = spec.preset, spec.dropout
     if not isinstance(spec, str):
@@ -122,25 +120,22 @@ def _text(
 
     from understudy.pipeline.rerankers import design_scorer
     from understudy.pipeline.text_encoders import design_encoder
-    from understudy.pipeline.text_students import design, own_tokens
+    from understudy.pipeline.text_students import design, given_network
     from understudy.tasks.reading import Tokenised
     from understudy.teachers import NetworkTeacher
     from understudy.teachers.teaching import probe
 
     known = teacher if isinstance(teacher, NetworkTeacher) else None
     task = task_named(prepared.facts.task)
+    if not isinstance(spec, str | Preset | FromTeacher | nn.Module):
+        raise _no_network(spec)
     if task.gives == "scores":
         scorer = design_scorer(spec, prepared, teacher, allow_code=allow_code, dropout=dropout)
         made = scorer.design
         return made.blueprint, made.fresh, scorer.reading, made.told
     if isinstance(spec, nn.Module):
-        tokens = own_tokens(prepared, known)
-        shape, classes = (tokens.size, tokens.most), len(prepared.facts.classes)
-        blueprint = Blueprint("module", _name(spec), shape, classes, reads="text")
-        return blueprint, _copies(spec), Tokenised(tokens), {}
-    if not isinstance(spec, str | Preset | FromTeacher):
-        raise _no_network(spec)
-    if task.gives == "embedding":
+        made = given_network(spec, prepared, known)
+    elif task.gives == "embedding":
         if teacher is None:
             raise RequestError(
                 "an encoder is not trained on labels; give one that exists as teacher"
@@ -150,15 +145,6 @@ def _text(
     else:
         made = design(spec, prepared, known, allow_code=allow_code, dropout=dropout)
     return made.blueprint, made.fresh, Tokenised(made.tokens), made.told
-
-
-def _name(module: nn.Module) -> str:
-    return f"{type(module).__module__}.{type(module).__qualname__}"
-
-
-def _copies(module: nn.Module) -> Callable[[], nn.Module]:
-    original = copy.deepcopy(module).cpu()
-    return lambda: copy.deepcopy(original)
 
 
 def _no_network(spec: Any) -> RequestError:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import RequestError
 from understudy.pipeline.text_encoders import STATIC_WIDTH, design_encoder
-from understudy.pipeline.text_students import Design, design, own_tokens
+from understudy.pipeline.text_students import Design, design, given_network
 from understudy.recipe.students import FromTeacher, Preset
-from understudy.students import Blueprint, is_preset
+from understudy.students import is_preset
 from understudy.tasks.lists import Lists
 from understudy.tasks.reading import Tokenised
 
@@ -43,16 +42,10 @@ def design_scorer(
         )
     within = _body_of(teacher)
     if isinstance(spec, nn.Module):
-        tokens = own_tokens(prepared, within)
-        name = f"{type(spec).__module__}.{type(spec).__qualname__}"
-        blueprint = Blueprint("module", name, (tokens.size, tokens.most), 1, reads="text")
-        original = copy.deepcopy(spec).cpu()
-        made = Design(blueprint, lambda: copy.deepcopy(original), tokens)
-        return Scorer(made, Lists(tokens, apart=False))
+        made = given_network(spec, prepared, within)
+        return Scorer(made, Lists(made.tokens, apart=False))
     if isinstance(spec, str) and is_preset(spec, "text"):
         spec = Preset(spec, dropout=dropout)
-    if not isinstance(spec, str | Preset | FromTeacher):
-        raise RequestError(f"a {type(spec).__name__} is no network; give a preset or a folder")
     if _kind(spec, teacher) == "pair":
         made = design(spec, prepared, within, allow_code=allow_code, dropout=dropout)
         return Scorer(made, Lists(made.tokens, apart=False))

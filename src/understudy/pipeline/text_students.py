@@ -10,7 +10,7 @@ import numpy as np
 
 from understudy.errors import RequestError
 from understudy.recipe.students import Cut, FromTeacher, Preset, Vocabulary
-from understudy.students import Blueprint, build, is_preset
+from understudy.students import Blueprint, build, is_preset, of_module
 from understudy.tasks import task_named
 from understudy.tasks.lists import single_texts
 from understudy.tasks.reading import Tokenised
@@ -64,14 +64,21 @@ def design(
         folder = blueprint.source.removesuffix("config.json") or "."
         tokens = read_tokens(folder, facts.form["tokens"])
     else:
-        tokens, _, _ = tokens_for(None, prepared, teacher)
+        tokens = own_tokens(prepared, teacher)
     blueprint = replace(blueprint, shape=(tokens.size, tokens.most))
     return Design(blueprint, lambda: build(blueprint, allow_code=allow_code), tokens)
 
 
 def own_tokens(prepared: Prepared, teacher: NetworkTeacher | None) -> Tokens:
-    """The tokenizer of a module that was given in Python: the teacher's, or one of these texts."""
+    """The tokenizer of a network that brings none: the teacher's, or one of these texts."""
     return tokens_for(None, prepared, teacher)[0]
+
+
+def given_network(module: nn.Module, prepared: Prepared, teacher: NetworkTeacher | None) -> Design:
+    """A module that was given in Python."""
+    tokens = own_tokens(prepared, teacher)
+    shape, classes = (tokens.size, tokens.most), len(prepared.facts.classes)
+    return Design(*of_module(module, shape, classes, reads="text"), tokens)
 
 
 def _preset(spec: Preset, prepared: Prepared, teacher: NetworkTeacher | None) -> Design:

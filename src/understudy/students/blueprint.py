@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -65,6 +67,16 @@ def read_blueprint(
     raise RequestError(
         f"'{source}' is neither a preset nor a model folder; {did_you_mean(source, PRESETS[reads])}"
     )
+
+
+def of_module(
+    module: nn.Module, shape: tuple[int, ...], classes: int, reads: Reads = "image"
+) -> tuple[Blueprint, Callable[[], nn.Module]]:
+    """What a network given in Python is, and how to make it: as it is now, whoever trains it."""
+    name = f"{type(module).__module__}.{type(module).__qualname__}"
+    original = copy.deepcopy(module).cpu()
+    blueprint = Blueprint("module", name, shape, classes, reads=reads)
+    return blueprint, lambda: copy.deepcopy(original)
 
 
 def build(blueprint: Blueprint, *, allow_code: bool = False) -> nn.Module:

@@ -274,17 +274,18 @@ def _score(production: Production) -> dict[str, Any]:
             "knowledge": facts.knowledge_facts(production),
         }
         task, curves = production.task, facts.curves(production)
-        if task.gives in ("embedding", "scores"):
-            rivals = recipe.rivals != "none"
-            prepared = production.prepared
-            scored = score_vectors if task.gives == "embedding" else score_rankings
-            card, found = scored(models, task, prepared, recipe.evaluation, rivals=rivals, **given)
-            keep = keep_vectors if task.gives == "embedding" else keep_rankings
-            keep(production, found, curves)
-        else:
+        if task.gives == "logits":
             rows = test_rows(production)
             card, answers = score(models, task, rows, recipe.evaluation, **given)
             keep_material(production, rows, answers, curves)
+        else:
+            scored, keep = {
+                "embedding": (score_vectors, keep_vectors),
+                "scores": (score_rankings, keep_rankings),
+            }[task.gives]
+            given |= {"rivals": recipe.rivals != "none"}
+            card, found = scored(models, task, production.prepared, recipe.evaluation, **given)
+            keep(production, found, curves)
         return {"card": card}
 
     card = production.step("score", make)["card"]

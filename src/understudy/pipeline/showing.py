@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,25 +40,16 @@ def keep_material(
     classes = len(rows.classes)
     right = {name: said.classes == rows.labels for name, said in answers.items()}
     shown = [name for name in ("teacher", "control", "student") if name in answers]
-    write_json(
-        production.workspace.checkpoint(MATERIAL),
-        {
-            "classes": list(rows.classes),
-            "curves": {name: list(curve) for name, curve in curves.items()},
-            "reliability": {
-                name: [
-                    [point.confidence, point.accuracy, point.rows]
-                    for point in calibration.reliability(answers[name].confidence, right[name])
-                ]
-                for name in shown
-            },
-            "confusion": {
-                name: _confusion(rows.labels, answers[name].classes, classes) for name in shown
-            },
-            "examples": list(_examples(production, rows, answers)),
-            "environment": environment(production.recipe.evaluation.threads),
-        },
-    )
+    reliability = {
+        name: [
+            [point.confidence, point.accuracy, point.rows]
+            for point in calibration.reliability(answers[name].confidence, right[name])
+        ]
+        for name in shown
+    }
+    confusion = {name: _confusion(rows.labels, answers[name].classes, classes) for name in shown}
+    examples = _examples(production, rows, answers)
+    _keep(production, curves, examples, rows.classes, reliability, confusion)
 
 
 def keep_vectors(
@@ -66,7 +57,7 @@ def keep_vectors(
 ) -> None:
     """The same for embeddings: curves, and the texts that the student places worst."""
     worst = worst_matches(found["student"], EXAMPLES_EACH)
-    told = [(row, f"cosine {cosine:.3f}", cosine) for row, cosine in worst]
+    told = [(row, f"cosine {cosine:.3f}") for row, cosine in worst]
     _keep_worst(production, "worst match", told, curves)
 
 
@@ -78,7 +69,7 @@ def keep_rankings(
     assert overlap is not None
     asked = production.prepared.relations["asked"]
     told = [
-        (int(np.searchsorted(asked, query)), f"{overlap[query]:.0%} shared", float(overlap[query]))
+        (int(np.searchsorted(asked, query)), f"{overlap[query]:.0%} shared")
         for query in np.argsort(overlap, kind="stable")[:EXAMPLES_EACH]
     ]
     _keep_worst(production, "far list", told, curves)
@@ -87,36 +78,62 @@ def keep_rankings(
 def _keep_worst(
     production: Production,
     kind: str,
-    told: list[tuple[int, str, float]],
+    told: list[tuple[int, str]],
     curves: Mapping[str, Any],
 ) -> None:
-    """Test rows, each with what is said of the student there, in words and as a number."""
+    """Test rows, each with what is said of the student there."""
     prepared = production.prepared
     rows = prepared.splits["test"]
-    chosen = np.array(sorted(row for row, _, _ in told), dtype=np.int64)
+    chosen = np.array(sorted(row for row, _ in told), dtype=np.int64)
     texts = prepared.raw.inputs(rows[chosen], production.task.inputs)
     place = {int(row): at for at, row in enumerate(chosen)}
+    examples = (
+        _example(production, kind, row, "", {"student": [words, None]}, texts, place[row])
+        for row, words in told
+    )
+    _keep(production, curves, examples)
+
+
+def _keep(
+    production: Production,
+    curves: Mapping[str, Any],
+    examples: Iterable[Mapping[str, Any]],
+    classes: Sequence[str] = (),
+    reliability: Mapping[str, Any] | None = None,
+    confusion: Mapping[str, Any] | None = None,
+) -> None:
     write_json(
         production.workspace.checkpoint(MATERIAL),
         {
-            "classes": [],
+            "classes": list(classes),
             "curves": {name: list(curve) for name, curve in curves.items()},
-            "reliability": {},
-            "confusion": {},
-            "examples": [
-                {
-                    "kind": kind,
-                    "row": row,
-                    "label": "",
-                    "answers": {"student": [words, None]},
-                    "picture": None,
-                    "text": production.task.text(texts, place[row]),
-                }
-                for row, words, number in told
-            ],
+            "reliability": reliability or {},
+            "confusion": confusion or {},
+            "examples": list(examples),
             "environment": environment(production.recipe.evaluation.threads),
         },
     )
+
+
+def _example(
+    production: Production,
+    kind: str,
+    row: int,
+    label: str,
+    answers: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    place: int,
+) -> dict[str, Any]:
+    """One row to look at; `place` is where it stands in the inputs."""
+    picture = production.task.picture(inputs, place)
+    return {
+        "kind": kind,
+        "row": row,
+        "label": label,
+        "answers": answers,
+        "picture": base64.b64encode(picture).decode() if picture else None,
+        "text": production.task.text(inputs, place),
+    }
 
 
 def material(folder: Path, title: str) -> Material:
@@ -182,38 +199,26 @@ def _examples(
     shown = [name for name in ("teacher", "control", "student") if name in answers]
     for kind, chosen in kinds.items():
         for row in np.flatnonzero(chosen)[:EXAMPLES_EACH]:
-            picture = production.task.picture(rows.inputs, int(row))
-            yield {
-                "kind": kind,
-                "row": int(rows.numbers[row]),
-                "label": rows.classes[labels[row]],
-                "answers": {
-                    name: [
-                        rows.classes[answers[name].classes[row]],
-                        float(answers[name].confidence[row]),
-                    ]
-                    for name in shown
-                },
-                "picture": base64.b64encode(picture).decode() if picture else None,
-                "text": production.task.text(rows.inputs, int(row)),
+            said = {
+                name: [
+                    rows.classes[answers[name].classes[row]],
+                    float(answers[name].confidence[row]),
+                ]
+                for name in shown
             }
+            number, label = int(rows.numbers[row]), rows.classes[labels[row]]
+            yield _example(production, kind, number, label, said, rows.inputs, int(row))
     yield from _suspects(production)
 
 
 def _suspects(production: Production) -> Iterator[dict[str, Any]]:
     """Labelled rows whose label the teacher contradicts with confidence."""
+    prepared = production.prepared
+    classes = prepared.facts.classes
     for row, said, confidence in suspect_rows(production)[:EXAMPLES_EACH]:
-        prepared = production.prepared
         inputs = prepared.inputs(np.asarray([row]), production.task.inputs)
-        picture = production.task.picture(inputs, 0)
-        yield {
-            "kind": "suspect label",
-            "row": int(row),
-            "label": prepared.facts.classes[prepared.labels[row]],
-            "answers": {"teacher": [prepared.facts.classes[said], confidence]},
-            "picture": base64.b64encode(picture).decode() if picture else None,
-            "text": production.task.text(inputs, 0),
-        }
+        label, answers = classes[prepared.labels[row]], {"teacher": [classes[said], confidence]}
+        yield _example(production, "suspect label", int(row), label, answers, inputs, 0)
 
 
 def suspect_rows(production: Production) -> list[tuple[int, int, float]]:

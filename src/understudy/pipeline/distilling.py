@@ -110,7 +110,7 @@ class Production:
             return settings.mode == "live"
         return self.bytes_per_row * len(self.prepared) > settings.budget_bytes
 
-    @property
+    @cached_property
     def bytes_per_row(self) -> int:
         """What the teacher's answers for one row would take in a store."""
         from understudy.teachers.teaching import bytes_per_row, probe

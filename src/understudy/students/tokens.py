@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class Tokens:
             if name is not None and self._id(name) is not None
         }
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of all that decides the ids of a text."""
         return hashlib.sha256(f"{self.tokenizer.to_str()} {self.most}".encode()).hexdigest()

@@ -27,7 +27,6 @@ from understudy.tasks.prepared import (
     Facts,
     IntArray,
     Prepared,
-    open_prepared,
     save_facts,
 )
 from understudy.tasks.reading import AsStored, Reading
@@ -82,10 +81,7 @@ class ImageClassification:
             findings=tuple(asdict(f) for f in _findings(parts, hashes, numbers, classes, store)),
             slices=slice_values(rows, data, parts, given),
         )
-        save_facts(folder, facts, numbers, parts)
-        prepared = open_prepared(folder)
-        assert prepared is not None
-        return prepared
+        return save_facts(folder, facts, numbers, parts)
 
     def network(self, body: nn.Module, form: Mapping[str, Any]) -> nn.Module:
         """Stored images in, logits out: the body behind the normalisation of these data."""

@@ -123,14 +123,17 @@ def save_facts(
     labels: IntArray,
     splits: Mapping[str, IntArray],
     relations: Mapping[str, Any] | None = None,
-) -> None:
-    """Write what stands beside the rows; `facts.json` comes last and says that all is there."""
+) -> Prepared:
+    """Write what stands beside the rows, and open them; `facts.json` comes last: all is there."""
     from safetensors.numpy import save_file
 
     arrays = {"labels": labels, **{f"split.{name}": rows for name, rows in splits.items()}}
     arrays |= {f"relation.{name}": values for name, values in (relations or {}).items()}
     replace_atomically(folder / "splits.safetensors", lambda path: save_file(arrays, path))
     write_json(folder / "facts.json", asdict(facts))
+    prepared = open_prepared(folder)
+    assert prepared is not None
+    return prepared
 
 
 def open_prepared(folder: Path) -> Prepared | None:

@@ -22,7 +22,7 @@ from understudy.tasks.candidates import (
 )
 from understudy.tasks.labelled import about
 from understudy.tasks.lists import CANDIDATES, listed, read_lists
-from understudy.tasks.prepared import Facts, IntArray, Prepared, open_prepared, save_facts
+from understudy.tasks.prepared import Facts, IntArray, Prepared, save_facts
 from understudy.tasks.reading import Reading
 from understudy.tasks.text_rows import OverTexts, store_texts
 
@@ -90,10 +90,7 @@ class Reranking(OverTexts):
         )
         labels = np.full(len(texts), -1)
         store_texts(np.array(texts, dtype=object), labels, folder, LIST_BYTES)
-        save_facts(folder, facts, labels, splits, relations)
-        prepared = open_prepared(folder)
-        assert prepared is not None
-        return prepared
+        return save_facts(folder, facts, labels, splits, relations)
 
     def network(self, body: nn.Module, form: Mapping[str, Any]) -> nn.Module:
         """Lists in, scores out: an encoder compares vectors, any other body reads pairs."""

@@ -14,7 +14,7 @@ from understudy.data.beir import judged_in
 from understudy.data.columns import choose_columns, text_columns
 from understudy.errors import RequestError
 from understudy.tasks.labelled import about
-from understudy.tasks.prepared import ROLES, Facts, IntArray, Prepared, open_prepared, save_facts
+from understudy.tasks.prepared import ROLES, Facts, IntArray, Prepared, save_facts
 from understudy.tasks.text_rows import OneTextARow, read_texts, store_texts
 
 if TYPE_CHECKING:
@@ -59,10 +59,7 @@ class TextEmbedding(OneTextARow):
             rows={role: len(pool.rows[role]) for role in pool.rows},
             findings=tuple(asdict(each) for each in (*found, *pool.findings(parts, relations))),
         )
-        save_facts(folder, facts, np.full(len(pool.texts), -1), parts, relations)
-        prepared = open_prepared(folder)
-        assert prepared is not None
-        return prepared
+        return save_facts(folder, facts, np.full(len(pool.texts), -1), parts, relations)
 
     def objective(self, classes: int) -> Objective:
         """The cosine to the teacher's vector, which did best where it was measured."""

@@ -6,6 +6,14 @@ from collections.abc import Mapping
 
 from understudy.students import Reads
 
+BEST = """\
+probabilities = np.exp(logits[0] - logits[0].max())
+probabilities /= probabilities.sum()
+best = int(probabilities.argmax())
+print(facts["classes"][best], round(float(probabilities[best]), 4))
+"""
+"""The class that a classifier takes, from its logits."""
+
 IMAGE = '''\
 """Use the model without Understudy: needs numpy, onnxruntime and pillow."""
 import json
@@ -27,13 +35,9 @@ image = image.resize((width, height), Image.Resampling.BILINEAR)
 pixels = np.asarray(image, dtype=facts["form"]["dtype"]).reshape(1, height, width, channels)
 session = onnxruntime.InferenceSession(here / "model.onnx")
 (logits,) = session.run(["logits"], {"image": pixels})
-probabilities = np.exp(logits[0] - logits[0].max())
-probabilities /= probabilities.sum()
-best = int(probabilities.argmax())
-print(facts["classes"][best], round(float(probabilities[best]), 4))
 '''
 
-TEXT = '''\
+TOKENS = '''\
 """Use the model without Understudy: needs numpy, onnxruntime and tokenizers."""
 import json
 import sys
@@ -48,31 +52,16 @@ facts = json.loads((here / "labels.json").read_text())
 tokenizer = Tokenizer.from_file(str(here / "tokenizer.json"))
 tokenizer.no_padding()
 tokenizer.enable_truncation(facts["form"]["tokens"])
+session = onnxruntime.InferenceSession(here / "model.onnx")
+'''
+"""What reads texts begins so."""
+
+TEXT = """\
 ids = np.array([tokenizer.encode(*sys.argv[1:3]).ids], dtype=np.int64)
-session = onnxruntime.InferenceSession(here / "model.onnx")
 (logits,) = session.run(["logits"], {"ids": ids, "mask": np.ones_like(ids)})
-probabilities = np.exp(logits[0] - logits[0].max())
-probabilities /= probabilities.sum()
-best = int(probabilities.argmax())
-print(facts["classes"][best], round(float(probabilities[best]), 4))
-'''
+"""
 
-EMBEDDING = '''\
-"""Use the model without Understudy: needs numpy, onnxruntime and tokenizers."""
-import json
-import sys
-from pathlib import Path
-
-import numpy as np
-import onnxruntime
-from tokenizers import Tokenizer
-
-here = Path(__file__).parent
-facts = json.loads((here / "labels.json").read_text())
-tokenizer = Tokenizer.from_file(str(here / "tokenizer.json"))
-tokenizer.no_padding()
-tokenizer.enable_truncation(facts["form"]["tokens"])
-session = onnxruntime.InferenceSession(here / "model.onnx")
+EMBED = """\
 
 
 def embed(text):
@@ -83,39 +72,24 @@ def embed(text):
 
 first, *others = (embed(text) for text in sys.argv[1:])
 print("dimensions", len(first), "cosines", [round(float(first @ other), 4) for other in others])
-'''
+"""
 
-PAIR = '''\
-"""Use the model without Understudy: needs numpy, onnxruntime and tokenizers."""
-import json
-import sys
-from pathlib import Path
-
-import numpy as np
-import onnxruntime
-from tokenizers import Tokenizer
-
-here = Path(__file__).parent
-facts = json.loads((here / "labels.json").read_text())
-tokenizer = Tokenizer.from_file(str(here / "tokenizer.json"))
-tokenizer.no_padding()
-tokenizer.enable_truncation(facts["form"]["tokens"])
-session = onnxruntime.InferenceSession(here / "model.onnx")
+PAIR = """\
 query, *documents = sys.argv[1:]
 for document in documents:
     ids = np.array([tokenizer.encode(query, document).ids], dtype=np.int64)
     (scores,) = session.run(["logits"], {"ids": ids, "mask": np.ones_like(ids)})
     print(round(float(scores[0, 0]), 4), document)
-'''
+"""
 
 
 def usage_of(gives: str, reads: Reads) -> str:
     """The script for a network of this kind; `scores` are those of a pair that is read together."""
     if gives == "embedding":
-        return EMBEDDING
+        return TOKENS + EMBED
     if gives == "scores":
-        return PAIR
-    return TEXT if reads == "text" else IMAGE
+        return TOKENS + PAIR
+    return TOKENS + TEXT + BEST if reads == "text" else IMAGE + BEST
 
 
 INPUTS: Mapping[Reads, str] = {

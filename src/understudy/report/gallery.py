@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from understudy.data.texts import SEPARATOR
 from understudy.report.figures import formatted
 from understudy.report.material import Example
 
@@ -159,5 +160,5 @@ def _card(example: Example, picture: str) -> Card:
 
 def _cut(text: str, most: int) -> str:
     """The beginning of a long text. Its columns, which a unit separator parts, are set apart."""
-    written = text.replace("\x1f", " · ")
+    written = text.replace(SEPARATOR, " · ")
     return written if len(written) <= most else f"{written[: most - 1].rstrip()}…"

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from understudy.data.texts import SEPARATOR
 from understudy.teachers.chat import Reply, chat_server
 from understudy.teachers.picking import FLOOR, SURE, Floats, codes_for, probabilities
 
@@ -91,7 +92,7 @@ class Endpoint:
     def _opinion(self, text: str, stop: Event) -> Floats | None:
         """The probabilities of the classes [C], or None where no answer names one."""
         labels = "\n".join(f"{c}: {name}" for c, name in zip(self.codes, self.names, strict=True))
-        question = USER.format(labels=labels, text=text.replace("\x1f", "\n"))
+        question = USER.format(labels=labels, text=text.replace(SEPARATOR, "\n"))
         messages = [_message("system", self.system), _message("user", question)]
         for _ in range(2):
             choice = self._ask(messages, stop).choice

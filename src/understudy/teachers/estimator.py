@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from understudy.data.texts import SEPARATOR
 from understudy.errors import RequestError
 from understudy.teachers.fitted import fitted_digest
 
@@ -144,7 +145,7 @@ def _both_sides(decisions: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def _rows(inputs: Mapping[str, Any]) -> Any:
     """What an estimator reads: a list of str, the parts of a text parted by a space; or a table."""
     if "text" in inputs:
-        return [str(text).replace("\x1f", " ") for text in inputs["text"]]
+        return [str(text).replace(SEPARATOR, " ") for text in inputs["text"]]
     if len(inputs) != 1:
         raise RequestError(
             f"an estimator reads one column, and these rows have {', '.join(inputs)}"

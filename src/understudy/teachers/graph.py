@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from understudy.data.texts import SEPARATOR
 from understudy.errors import RequestError
 from understudy.tasks.reading import Reading, Tokenised
 from understudy.teachers.described import class_names, weight_files
@@ -148,7 +149,7 @@ class Graph:
         if [each.type for each in self._inputs] != ["tensor(string)"]:
             raise self._misfit("does not read texts")
         (only,) = self._inputs
-        plain = np.array([str(text).replace("\x1f", " ") for text in texts], dtype=object)
+        plain = np.array([str(text).replace(SEPARATOR, " ") for text in texts], dtype=object)
         return {only.name: plain.reshape(-1, 1) if len(only.shape) == 2 else plain}
 
     def _image(self, image: Any) -> dict[str, NDArray[Any]]:

@@ -31,7 +31,7 @@ from understudy.data import sources
 from understudy.data.beir import Search, read_beir
 from understudy.evaluation import retrieval
 from understudy.evaluation.networks import TeacherPredictor
-from understudy.evaluation.predictor import Predictor, vectors_of
+from understudy.evaluation.predictor import Predictor, tables_of
 from understudy.evaluation.speed import measure
 from understudy.pipeline.running import distill
 from understudy.recipe.schema import Evaluation, Recipe
@@ -185,12 +185,12 @@ def encoder(folder: Path) -> Predictor:
 def report(models: dict[str, Predictor], teacher: Predictor, tested: Tests, arguments: Any) -> None:
     """One line a model."""
     raw = {"text": np.array(tested.texts, dtype=object)}
-    theirs = vectors_of(teacher, raw)
+    theirs = tables_of(teacher, raw)
     everyone: dict[str, Predictor] = {"teacher": teacher, **models}
     speeds = measure(everyone, {"text": raw["text"][:2048]}, seconds=6.0)
     print(f"{'model':22} STS-B gold/teacher  SciFact nDCG  overlap  drop-in      bytes  texts/s")
     for name, model in everyone.items():
-        vectors = theirs if name == "teacher" else vectors_of(model, raw)
+        vectors = theirs if name == "teacher" else tables_of(model, raw)
         size = getattr(model, "bytes", 0)
         line(name, tested.figures(vectors, theirs), size, speeds[name].throughput_per_s)
     if arguments.peer:

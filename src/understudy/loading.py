@@ -64,24 +64,24 @@ class Model:
 
         Raises: RequestError where the model tells classes apart instead, or an input is no text.
         """
-        from understudy.evaluation.predictor import vectors_of
+        from understudy.evaluation.predictor import tables_of
 
         self._refuse_unless("embedding")
-        return vectors_of(self.predictor, self._rows(given))
+        return tables_of(self.predictor, self._rows(given))
 
     def scores(self, query: str, documents: Sequence[str]) -> Any:
         """How well each document answers the query, more is better: float32 [documents].
 
         Raises: RequestError where the model is no reranker, or where there is no document.
         """
-        from understudy.evaluation.predictor import tables_of
+        from understudy.evaluation.predictor import LISTS_AT_ONCE, tables_of
 
         self._refuse_unless("scores")
         if not len(documents):
             raise RequestError("there is no document to score")
         # A document a row, so that any number of them is scored in batches.
         rows = self._rows([(query, [document]) for document in documents])
-        return tables_of(self.predictor, rows)[:, 0]
+        return tables_of(self.predictor, rows, LISTS_AT_ONCE)[:, 0]
 
     def _refuse_unless(self, wanted: str) -> None:
         from understudy.tasks import task_named

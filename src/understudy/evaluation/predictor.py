@@ -60,6 +60,10 @@ def answers_from(logits: NDArray[np.generic]) -> Answers:
     )
 
 
+LISTS_AT_ONCE = 16
+"""Rows of a query and its documents that are asked about together, for `tables_of`."""
+
+
 def rows_in(inputs: Inputs) -> int:
     """How many rows the columns hold."""
     return len(next(iter(inputs.values()), ()))
@@ -90,15 +94,7 @@ def ask(
     return answers_from(np.concatenate(tables))
 
 
-def vectors_of(predictor: Predictor, inputs: Inputs, batch: int = 256) -> NDArray[np.float32]:
-    """The vectors that a model gives all rows, asked in batches of texts of like length.
-
-    Shapes: columns of [N, ...] -> [N, D]. Raises RequestError where there is no row.
-    """
-    return tables_of(predictor, inputs, batch)
-
-
-def tables_of(predictor: Predictor, inputs: Inputs, batch: int = 16) -> NDArray[np.float32]:
+def tables_of(predictor: Predictor, inputs: Inputs, batch: int = 256) -> NDArray[np.float32]:
     """What a model gives all rows, asked in batches of texts of like length.
 
     Shapes: columns of [N, ...] -> [N, ...]. Raises RequestError where there is no row.

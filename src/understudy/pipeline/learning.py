@@ -158,6 +158,8 @@ def _refuse_misfit(network: nn.Module, name: str, reading: Reading, prepared: Pr
     """Raise RequestError unless the network answers two rows with a logit for each class."""
     import torch
 
+    from understudy.teachers.teaching import gives_of
+
     rows = prepared.splits["train"][:2]
     given = reading.over(prepared).inputs(rows, reading.columns)
     shape = " x ".join(map(str, prepared.facts.form.get("shape", ("texts",))))
@@ -168,7 +170,7 @@ def _refuse_misfit(network: nn.Module, name: str, reading: Reading, prepared: Pr
         raise RequestError(
             f"'{name}' cannot read these inputs ({shape}): {str(error).splitlines()[0]}"
         ) from error
-    if task_named(prepared.facts.task).gives != "logits":
+    if gives_of(prepared) != "logits":
         return
     wanted = (len(rows), len(prepared.facts.classes))
     if not isinstance(said, torch.Tensor) or tuple(said.shape) != wanted:

@@ -12,7 +12,7 @@ from understudy.errors import RequestError
 from understudy.evaluation import embeddings
 from understudy.evaluation.embeddings import EmbeddingEvidence, Found
 from understudy.evaluation.gold import Search
-from understudy.evaluation.predictor import rows_between, tables_of
+from understudy.evaluation.predictor import LISTS_AT_ONCE, rows_between, tables_of
 from understudy.evaluation.retrieval import NONE, Judgements, Ranking, ranked
 from understudy.evaluation.scorecard import Facts
 from understudy.evaluation.speed import measure
@@ -122,7 +122,7 @@ def _scores(
     model: Contender, inputs: Mapping[str, Any], shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
     """A model's scores of every candidate. Raises: RequestError for any other or odd answers."""
-    scores = tables_of(model.predictor, inputs)
+    scores = tables_of(model.predictor, inputs, LISTS_AT_ONCE)
     if scores.shape != shape:
         raise RequestError(
             f"{model.predictor.name} gave scores of the shape {list(scores.shape)}; the test has "

@@ -14,7 +14,7 @@ from understudy.evaluation.bm25 import Bm25, indexed
 from understudy.evaluation.embeddings import EmbeddingEvidence, Found
 from understudy.evaluation.gold import Pairs, Search
 from understudy.evaluation.likeness import Likeness, counted
-from understudy.evaluation.predictor import Predictor, rows_between, vectors_of
+from understudy.evaluation.predictor import Predictor, rows_between, tables_of
 from understudy.evaluation.retrieval import Judgements, Ranking
 from understudy.evaluation.scorecard import Facts
 from understudy.evaluation.speed import measure
@@ -53,7 +53,7 @@ def score_vectors(
     evidence = EmbeddingEvidence(
         task=task.name,
         test=test,
-        vectors={name: vectors_of(model.predictor, inputs) for name, model in models.items()},
+        vectors={name: tables_of(model.predictor, inputs) for name, model in models.items()},
         rankings=rival.rankings if rival else {},
         scores=rival.scores if rival else {},
         facts=facts,

@@ -23,7 +23,6 @@ from understudy.pipeline.learning import (
 from understudy.pipeline.outside import outside_teacher
 from understudy.pipeline.workspace import sweep
 from understudy.recipe.schema import Ensembled, Given, Trained
-from understudy.tasks import task_named
 from understudy.tasks.lists import Lists
 from understudy.tasks.reading import Tokenised
 
@@ -306,9 +305,9 @@ def frozen(made: Candidate) -> Candidate:
 
 def refuse_other_classes(teacher: Teacher, prepared: Prepared, inputs: tuple[str, ...]) -> None:
     """Ask two rows, and raise RequestError unless the teacher answers the classes of the data."""
-    from understudy.teachers.teaching import probe
+    from understudy.teachers.teaching import gives_of, probe
 
-    classes, gives = prepared.facts.classes, task_named(prepared.facts.task).gives
+    classes, gives = prepared.facts.classes, gives_of(prepared)
     try:
         width = probe(teacher, prepared, inputs)[gives].shape[-1]
     except MISFITS as error:

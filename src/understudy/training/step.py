@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from understudy.objectives import Objective, fused_loss
-from understudy.tasks import task_named
+from understudy.teachers.teaching import gives_of
 from understudy.training.knowledge import Knowledge
 from understudy.training.optimizer import Both, clipped, optimizer_of
 from understudy.training.precision import autocast
@@ -40,7 +40,7 @@ class Lesson:
     @property
     def gives(self) -> str:
         """What the network answers, by name."""
-        return task_named(self.prepared.facts.task).gives
+        return gives_of(self.prepared)
 
     def rows(self) -> IntArray:
         """The training rows that some term can learn from: all, or the labelled ones alone."""

@@ -14,7 +14,11 @@ import torch
 from pyarrow import parquet
 
 from understudy.loading import load
+from understudy.pipeline.distilling import Production
+from understudy.pipeline.rooting import rooted
 from understudy.pipeline.running import Run, evaluate_on
+from understudy.pipeline.workspace import Workspace
+from understudy.recipe.reading import read_recipe
 from understudy.students.sentence import preset_encoder
 from understudy.students.sentence_folders import save_encoder
 from understudy.students.tokens import trained_tokens
@@ -292,6 +296,25 @@ def test_the_tokens_that_a_student_leaves_out_are_told(cut: Run, classes: Run):
     assert told in cut.report.read_text()
     kinds = {each["kind"] for each in classes.scorecard["data"]["findings"]}
     assert "reduced_vocabulary" in kinds
+
+
+def test_a_control_begins_with_what_its_teacher_began_with(place: Path, cut: Run, cache: Path):
+    recipe = read_recipe(place / "cut.yaml", ["student={from_teacher: {layers: [1]}}"])
+    production = Production(rooted(recipe, place), Workspace(place / "begun"))
+    networks = (
+        production.student.fresh(),
+        production.teacher.teacher.network,
+        production.control.fresh(),
+        production.search.untaught(production.recipe.teacher).network,
+    )
+    name = "model.bert.encoder.layer.{}.output.dense.weight"
+    student, taught, control, untaught = (
+        network.get_parameter(name.format(layer))
+        for network, layer in zip(networks, (0, 1, 0, 1), strict=True)
+    )
+    assert torch.equal(student, taught)
+    assert torch.equal(control, untaught)
+    assert not torch.equal(student, control)
 
 
 # Vectors.

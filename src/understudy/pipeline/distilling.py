@@ -23,7 +23,7 @@ from understudy.pipeline.learning import (
 from understudy.pipeline.rows import prepare_rows, task_of
 from understudy.pipeline.showing import MATERIAL
 from understudy.pipeline.teacher import Found, Search
-from understudy.recipe.schema import Ensembled
+from understudy.recipe.schema import Ensembled, Trained
 from understudy.tasks import Prepared, Task, task_named
 
 if TYPE_CHECKING:
@@ -190,6 +190,18 @@ class Production:
         single = not isinstance(self.recipe.teacher, Ensembled)
         return self._candidate(sketch_of(self) if single else None)
 
+    @cached_property
+    def control(self) -> Candidate:
+        """The control, untrained: the student's shape, from what its teacher began as.
+
+        A student may begin with weights of its teacher. Where the run trained that teacher, they
+        hold what it learnt from the labels, and a control that began with them would be taught too.
+        """
+        recipe = self.recipe
+        if isinstance(recipe.teacher, Trained) and starts_from_teacher(recipe.student, self.task):
+            return self._candidate(self.search.untaught(recipe.teacher))
+        return self.student
+
     def _candidate(self, teacher: Teacher | None) -> Candidate:
         spec, seed = self.recipe.student, self.recipe.training.seed
         code = self.allow_code
@@ -270,7 +282,7 @@ class Production:
         if name == "rivals":
             return content_key([self.prepared.key, recipe.rivals, recipe.training.seed])
         if name == "control":
-            return lesson_key(self.student, self.prepared.key, recipe.training)
+            return lesson_key(self.control, self.prepared.key, recipe.training)
         student = lesson_key(self.student, self._source(self.objective), recipe.training)
         if name == "student":
             return student
@@ -296,12 +308,13 @@ class Production:
 
     def trained(self, name: str) -> dict[str, Any]:
         """Train `student` or `control`; what the step says of itself."""
+        taught = name == "student"
 
         def make() -> dict[str, Any]:
             return learn(
-                self.student,
+                self.student if taught else self.control,
                 self.task,
-                self.lesson(self.objective) if name == "student" else self._labels_alone(),
+                self.lesson(self.objective) if taught else self._labels_alone(),
                 self.recipe.training,
                 key=self._key(name),
                 folder=self.folder(name),

@@ -92,9 +92,7 @@ def sketch_of(production: Production) -> NetworkTeacher:
     if not isinstance(spec, Ensembled):
         untrained = production.search.untrained(spec)
         if untrained:
-            made = untrained[0][1]
-            network = production.task.network(made.fresh(), production.prepared.facts.form)
-            return NetworkTeacher(network, reading=made.reading)
+            return production.search.untaught(untrained[0][0])
         if isinstance(production.teacher.teacher, NetworkTeacher):
             return production.teacher.teacher
     raise RequestError(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from understudy.students.tokens import Tokens
     from understudy.tasks import Prepared, Task
     from understudy.tasks.reading import Reading
-    from understudy.teachers import Teacher
+    from understudy.teachers import NetworkTeacher, Teacher
 
 LEARNT = "learnt.json"
 """Says that a teacher is trained; what its training gave."""
@@ -153,6 +153,14 @@ class Search:
             )
             self.made[id(spec)] = frozen(made) if spec.frozen else made
         return self.made[id(spec)]
+
+    def untaught(self, spec: Trained) -> NetworkTeacher:
+        """The network that is to become the teacher, as something to start from."""
+        from understudy.teachers import NetworkTeacher
+
+        made = self.apprentice(spec)
+        network = self.task.network(made.fresh(), self.prepared.facts.form)
+        return NetworkTeacher(network, reading=made.reading)
 
     def home(self, made: Candidate, spec: Trained) -> Path:
         """Where a teacher that runs train is kept; its name is the key of all that makes it."""

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from understudy.errors import RequestError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import nn
 
     from understudy.evaluation.predictor import Answers, Predictor
@@ -44,7 +47,7 @@ class Model:
     def predict(self, given: Any) -> list[Answer]:
         """One answer for each input: an image file, PIL image or text, several, or an array.
 
-        Raises: RequestError where an input cannot be read.
+        Raises: RequestError where an input cannot be read, or where it may have several classes.
         """
         said = self.answers(given)
         return [
@@ -52,11 +55,48 @@ class Model:
             for best, confidence in zip(said.classes, said.confidence, strict=True)
         ]
 
+    def predict_sets(self, given: Any, threshold: float = 0.5) -> list[list[Answer]]:
+        """For each input the classes whose probability is `threshold` or more, likeliest first.
+
+        Raises: RequestError where an input cannot be read, or has one class only.
+        """
+        if not self.several:
+            raise RequestError("an input of this model has one class; call predict")
+        found = []
+        for row in self.probabilities(given):
+            best = np.argsort(-row, kind="stable")
+            chosen = best[row[best] >= threshold]
+            found.append([Answer(self.classes[each], float(row[each])) for each in chosen])
+        return found
+
+    def probabilities(self, given: Any) -> NDArray[np.float32]:
+        """How likely each class is: float32 [N, C]; of one class a row they sum to 1.
+
+        Raises: RequestError where an input cannot be read, or the model tells no classes.
+        """
+        from understudy.evaluation.label_sets import ask_sets
+        from understudy.evaluation.predictor import ask
+
+        self._refuse_unless("logits")
+        rows, classes = self._rows(given), len(self.classes)
+        if self.several:
+            return ask_sets(self.predictor, rows, classes=classes).probabilities
+        return np.exp(ask(self.predictor, rows, classes=classes).log_probabilities)
+
+    @property
+    def several(self) -> bool:
+        """Whether an input may have several classes."""
+        from understudy.tasks import task_named
+
+        return task_named(self.task).several
+
     def answers(self, given: Any) -> Answers:
         """The same as arrays: class numbers [N], confidence [N], log-probabilities [N, C]."""
         from understudy.evaluation.predictor import ask
 
         self._refuse_unless("logits")
+        if self.several:
+            raise RequestError("an input of this model may have several classes; call predict_sets")
         return ask(self.predictor, self._rows(given), classes=len(self.classes))
 
     def embed(self, given: Any) -> Any:

@@ -15,6 +15,9 @@ OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operat
 
 PLACES: Mapping[str, tuple[str, ...]] = {
     "accuracy": ("models", "quality", "accuracy", "value"),
+    "micro_f1": ("models", "quality", "micro_f1", "value"),
+    "exact_match": ("models", "quality", "exact_match", "value"),
+    "ranking_precision": ("models", "quality", "ranking_precision", "value"),
     "macro_f1": ("models", "quality", "macro_f1", "value"),
     "ndcg_at_10": ("models", "quality", "ndcg_at_10", "value"),
     "mrr_at_10": ("models", "quality", "mrr_at_10", "value"),

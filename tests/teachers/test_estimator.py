@@ -25,7 +25,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC, LinearSVC
 
 from understudy.errors import RequestError
-from understudy.teachers.estimator import FLOOR, Estimator, read_estimator, usual_scale
+from understudy.teachers.estimator import Estimator, read_estimator, usual_scale
+from understudy.teachers.odds import FLOOR
 
 TEXTS = ["book a flight", "cancel my flight", "hello there", "hi you", "fly me home"] * 8
 LABELS = ["book", "cancel", "greet", "greet", "book"] * 8

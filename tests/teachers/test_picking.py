@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from understudy.teachers.odds import FLOOR
 from understudy.teachers.picking import (
-    FLOOR,
     SURE,
     codes_for,
     named_class,

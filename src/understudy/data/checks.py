@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.data.cells import Column
+from understudy.data.labels import has_label
 
 IntArray = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
@@ -84,9 +85,14 @@ def find_leaks(train: Hashes, test: Hashes) -> list[Finding]:
     return finding("leaked_test_rows", rows, text)
 
 
-def conflicting_labels(hashes: Hashes, labels: IntArray) -> list[Finding]:
-    """Equal rows with different labels: at most one of the labels is right."""
-    labelled = np.flatnonzero(labels >= 0)
+def conflicting_labels(hashes: Hashes, labels: NDArray[Any]) -> list[Finding]:
+    """Equal rows with different labels, or sets of them: at most one is right.
+
+    Shapes: hashes [N], labels [N] or [N, C].
+    """
+    labelled = np.flatnonzero(has_label(labels))
+    if labels.ndim == 2:
+        labels = np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1)
     group = np.unique(hashes[labelled], return_inverse=True)[1].reshape(-1)
     pairs = np.unique(np.stack([group, labels[labelled]], axis=1), axis=0)
     conflicts = np.bincount(pairs[:, 0], minlength=int(group.max(initial=0)) + 1) > 1
@@ -98,18 +104,24 @@ def conflicting_labels(hashes: Hashes, labels: IntArray) -> list[Finding]:
     return finding("conflicting_labels", rows, text)
 
 
-def class_counts(labels: IntArray, classes: Sequence[str]) -> dict[str, int]:
-    """How many rows each class has."""
-    counts = np.bincount(labels[labels >= 0], minlength=len(classes))
+def class_counts(labels: NDArray[Any], classes: Sequence[str]) -> dict[str, int]:
+    """How many rows each class has. Shapes: labels [N] or [N, C]."""
+    if labels.ndim == 2:
+        counts = (labels > 0).sum(axis=0)
+    else:
+        counts = np.bincount(labels[labels >= 0], minlength=len(classes))
     return {name: int(count) for name, count in zip(classes, counts, strict=True)}
 
 
-def label_findings(labels: IntArray, classes: Sequence[str], part: str = "train") -> list[Finding]:
+def label_findings(
+    labels: NDArray[Any], classes: Sequence[str], part: str = "train"
+) -> list[Finding]:
     """Rows without a label, classes without rows, and classes of very different size in a part.
 
     For the latter two `count` is a number of classes, and `rows` stays empty.
+    Shapes: labels [N] or [N, C].
     """
-    unlabelled = np.flatnonzero(labels < 0)
+    unlabelled = np.flatnonzero(~has_label(labels))
     text = f"{len(unlabelled)} of {len(labels)} {part} rows have no label"
     found = finding("unlabelled", unlabelled, text)
     counts = class_counts(labels, classes)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from understudy.data.cells import Column
 from understudy.errors import RequestError, did_you_mean
 
+IntArray = NDArray[np.integer[Any]]
+
 INTEGER = re.compile(r"-?\d+")
 UNLABELLED = -1
 
@@ -48,6 +50,11 @@ def encode(
     get = numbers.get
     encoded = (UNLABELLED if key is None else get(key, UNLABELLED) for key in keys)
     return np.fromiter(encoded, dtype=np.int64, count=len(keys)), names
+
+
+def has_label(labels: IntArray) -> NDArray[np.bool_]:
+    """Which rows have a label, or a set of labels. Shapes: [N] or [N, C] -> [N]."""
+    return np.asarray(labels >= 0 if labels.ndim == 1 else (labels >= 0).all(axis=1))
 
 
 def _sorted(
@@ -111,6 +118,11 @@ def _keys(labels: Column) -> list[str | int | None]:
 def _key(value: Any) -> str | int | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
+    if isinstance(value, list | tuple | set | frozenset | dict | np.ndarray):
+        raise RequestError(
+            f"the label {value} is several in one; where a row may have several labels, set "
+            "task: text-multilabel"
+        )
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, bool | np.bool_):

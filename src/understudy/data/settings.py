@@ -29,6 +29,10 @@ class Data:
     """Which column is which, such as {image: file, label: kind}; inferred where missing."""
     classes: tuple[str, ...] | None = None
     """The names of the classes in the order of the teacher's outputs; sorted where missing."""
+    label_separator: str = "|"
+    """What stands between the labels of a row that may have several, where they are one text."""
+    label_columns: tuple[str, ...] = ()
+    """Columns of 0 and 1, one for each class of a row that may have several."""
     slices: tuple[str, ...] = ()
     """Columns to report quality by."""
     image_size: tuple[int, int] | None = None
@@ -55,6 +59,13 @@ class Data:
             raise RequestError(
                 f"data.test_share and data.validation_share come to {split_off:g}; "
                 "they must leave rows to train on"
+            )
+        if not self.label_separator.strip():
+            raise RequestError("data.label_separator is blank; give what parts labels, such as '|'")
+        if len(self.label_columns) == 1:
+            raise RequestError(
+                f"data.label_columns names '{self.label_columns[0]}' alone; there must be one "
+                "column for each of two or more classes"
             )
         if self.most_tokens < 4:
             raise RequestError(f"data.most_tokens is {self.most_tokens}; it must be 4 or more")

@@ -54,6 +54,14 @@ def compare(name: str, scored: Mapping[str, Scored]) -> dict[str, Any]:
     return beside(name, scored, _trusted, _mcnemar)
 
 
+def compare_sets(name: str, scored: Mapping[str, Scored]) -> dict[str, Any]:
+    """The same where a row has a set of classes, of which `predictions` and `labels` are numbers.
+
+    An answer is right where the whole set is. The p-value is of the main metric, by the bootstrap.
+    """
+    return beside(name, scored, _trusted, paired_bootstrap)
+
+
 def against(model: Scored, other: Scored) -> dict[str, Any]:
     """How much better a classifier is in the main metric, and whether that may be chance."""
     return better(model, other, _mcnemar)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,22 @@ def fitted(
     bias = np.full(classes, UNSEEN_LOGIT, dtype=np.float32)
     bias[model.classes_] = 0.0
     weight[:, known], bias[known] = model.coef_.T, model.intercept_
+    return {"weight": weight, "bias": bias}
+
+
+def fitted_each(
+    make: Callable[[], Any], features: Any, marks: NDArray[np.integer[Any]], classes: int
+) -> dict[str, NDArray[np.float32]]:
+    """A line for each class by itself, where a row may have several.
+
+    Shapes: features [N, F], dense or sparse, marks [N, C] of 0 and 1 -> weight [F, C], bias [C].
+    Limits: a class that no row has, or every row, gets a constant.
+    """
+    weight = np.zeros((features.shape[1], classes), dtype=np.float32)
+    bias = np.where(marks.any(axis=0), -UNSEEN_LOGIT, UNSEEN_LOGIT).astype(np.float32)
+    for number in np.flatnonzero(marks.any(axis=0) & ~marks.all(axis=0)):
+        line = fitted(make(), features, marks[:, number].astype(np.int64), 2)
+        weight[:, number], bias[number] = line["weight"][:, 1], line["bias"][1]
     return {"weight": weight, "bias": bias}
 
 

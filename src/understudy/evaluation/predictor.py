@@ -81,6 +81,13 @@ def ask(
 
     Raises RequestError where there is no row, or an answer has the wrong shape or is not finite.
     """
+    return answers_from(logits_of(predictor, inputs, batch, classes))
+
+
+def logits_of(
+    predictor: Predictor, inputs: Inputs, batch: int = 256, classes: int | None = None
+) -> NDArray[np.float32]:
+    """The same as it is given. Shapes: columns of [N, ...] -> [N, C]. Raises as `ask` does."""
     rows = rows_in(inputs)
     if rows == 0:
         raise RequestError(f"{predictor.name}: there is no row to answer")
@@ -91,7 +98,7 @@ def ask(
         width = classes or (tables[0].shape[1] if tables else None)
         _refuse_odd(predictor.name, table, first, last, width)
         tables.append(table)
-    return answers_from(np.concatenate(tables))
+    return np.concatenate(tables)
 
 
 def tables_of(predictor: Predictor, inputs: Inputs, batch: int = 256) -> NDArray[np.float32]:

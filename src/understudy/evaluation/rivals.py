@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.data.several import strata
 from understudy.errors import DamagedError, RequestError, did_you_mean
 from understudy.evaluation import tfidf
 from understudy.evaluation.linear import answer_linear, train_linear
@@ -113,7 +114,7 @@ def train_rivals(
     if "text" in inputs:
         cap = min(cap, tfidf.rows_within_reach(inputs["text"]))
     rows = stratified(labels, cap, seed)
-    if chosen and len(np.unique(labels[rows])) < 2:
+    if chosen and _classes_in(labels[rows]) < 2:
         raise RequestError("rivals need training rows of at least two classes")
     used = {column: values[rows] for column, values in inputs.items()} if chosen else {}
     rivals = {}
@@ -123,6 +124,11 @@ def train_rivals(
         rival = Rival(kind, arrays, len(rows), time.perf_counter() - started)
         rivals[rival.name] = rival
     return rivals
+
+
+def _classes_in(labels: NDArray[np.int64]) -> int:
+    """How many classes some rows have. Shapes: labels [N] or [N, C]."""
+    return int(labels.any(axis=0).sum()) if labels.ndim == 2 else len(np.unique(labels))
 
 
 def chosen_kinds(
@@ -152,8 +158,11 @@ def most_rows(inputs: Collection[str]) -> int:
 def stratified(labels: NDArray[np.int64], cap: int, seed: int) -> NDArray[np.int64]:
     """At most `cap` labelled rows, in order, every class in its share to within one row.
 
-    Shapes: labels [N], -1 for none -> at most [cap] row numbers.
+    Where a row may have several, its rarest one counts.
+    Shapes: labels [N] or [N, C], -1 for none -> at most [cap] row numbers.
     """
+    if labels.ndim == 2:
+        labels = strata(labels.astype(np.int8))
     rows = np.flatnonzero(labels >= 0)
     shuffled = np.random.default_rng(seed).permutation(rows)
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,17 +28,33 @@ def slices(
 
     Shapes: every column [N], labels [N]. A missing value is a group of its own, None.
     """
+
+    def figure(name: str, rows: NDArray[np.int64]) -> float:
+        counts = margins(answers[name].classes[rows], labels[rows], classes)
+        return float(METRICS[metric](counts))
+
+    return grouped(columns, answers.keys(), figure)
+
+
+def grouped(
+    columns: Mapping[str, Sequence[Any]],
+    names: Collection[str],
+    figure: Callable[[str, NDArray[np.int64]], float],
+) -> list[dict[str, Any]]:
+    """The same of any figure: it gets the name of a model and the numbers of some rows."""
     found = []
     for column, values in columns.items():
         groups = _members(values)
         for value, rows in sorted(groups.items(), key=lambda group: -len(group[1])):
-            figures: dict[str, float | None] = dict.fromkeys(SHOWN)
-            for name in figures.keys() & answers.keys():
-                counts = margins(answers[name].classes[rows], labels[rows], classes)
-                figures[name] = float(METRICS[metric](counts))
-            head = {"column": column, "value": value, "rows": len(rows)}
-            found.append({**head, **figures, "small": len(rows) < SMALL_BELOW})
+            figures = {name: figure(name, rows) for name in SHOWN if name in names}
+            found.append(entry(column, value, len(rows), figures))
     return found
+
+
+def entry(column: str, value: Any, rows: int, figures: Mapping[str, float]) -> dict[str, Any]:
+    """One group of rows, as the scorecard keeps it; a model that is missing has None."""
+    head = {"column": column, "value": value, "rows": rows}
+    return {**head, **dict.fromkeys(SHOWN), **figures, "small": rows < SMALL_BELOW}
 
 
 def _members(values: Sequence[Any]) -> dict[Any, NDArray[np.int64]]:

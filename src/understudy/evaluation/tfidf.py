@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.data.several import strata
 from understudy.errors import RequestError
-from understudy.evaluation.linear import fitted
+from understudy.evaluation.linear import fitted, fitted_each
 
 Arrays = Mapping[str, NDArray[Any]]
 Texts = NDArray[np.object_]
@@ -47,19 +48,24 @@ def train_svm(texts: Texts, labels: NDArray[np.int64], classes: int, seed: int) 
 
     Its margins become logits by one factor for all classes: the one that makes the labels of
     held-out rows most likely. It is found on a machine trained without them (a fifth of the rows of
-    each class), and used for the one trained on all. Shapes: texts [N], labels [N] -> arrays.
+    each class), and used for the one trained on all.
+    Shapes: texts [N], labels [N], or [N, C] where a row may have several classes -> arrays.
     Source: Joachims 1998, for texts; for the factor see `likeliest_scale`.
     """
     from sklearn.svm import LinearSVC
 
+    def machine() -> Any:
+        return LinearSVC(random_state=seed)
+
+    several = labels.ndim == 2
     features, terms = _terms(texts, PARTS, classes)
-    held = held_out(labels, seed)
+    held = held_out(strata(labels.astype(np.int8)) if several else labels, seed)
     scale = 1.0
     if held.any():
-        part = fitted(LinearSVC(random_state=seed), features[~held], labels[~held], classes)
+        part = _lines(machine, features[~held], labels[~held], classes)
         scale = likeliest_scale(features[held] @ part["weight"] + part["bias"], labels[held])
-    lines = fitted(LinearSVC(random_state=seed), features, labels, classes)
-    known = np.isin(np.arange(classes), labels)
+    lines = _lines(machine, features, labels, classes)
+    known = labels.any(axis=0) if several else np.isin(np.arange(classes), labels)
     lines["weight"] *= np.float32(scale)
     lines["bias"][known] *= np.float32(scale)
     return {**terms, **lines}
@@ -68,13 +74,25 @@ def train_svm(texts: Texts, labels: NDArray[np.int64], classes: int, seed: int) 
 def train_logistic(texts: Texts, labels: NDArray[np.int64], classes: int, seed: int) -> Arrays:
     """Multinomial logistic regression on words and pairs of words; its logits are its own.
 
-    Shapes: texts [N], labels [N] -> arrays.
+    Where a row may have several classes, one for each of them.
+    Shapes: texts [N], labels [N] or [N, C] -> arrays.
     """
     from sklearn.linear_model import LogisticRegression
 
+    def model() -> Any:
+        return LogisticRegression(C=STRENGTH, max_iter=STEPS, random_state=seed)
+
     features, terms = _terms(texts, PARTS[:1], classes)
-    model = LogisticRegression(C=STRENGTH, max_iter=STEPS, random_state=seed)
-    return {**terms, **fitted(model, features, labels, classes)}
+    return {**terms, **_lines(model, features, labels, classes)}
+
+
+def _lines(
+    make: Callable[[], Any], features: Any, labels: NDArray[np.int64], classes: int
+) -> dict[str, NDArray[np.float32]]:
+    """The lines between classes, or around each by itself where a row may have several."""
+    if labels.ndim == 2:
+        return fitted_each(make, features, labels, classes)
+    return fitted(make(), features, labels, classes)
 
 
 def answering(arrays: Arrays) -> Callable[[Texts], NDArray[np.float32]]:
@@ -124,14 +142,18 @@ def held_out(labels: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
 def likeliest_scale(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """The factor under which the softmax of logits makes their labels most likely: 1/temperature.
 
-    Shapes: logits [N, C], labels [N] -> one number within SCALES.
+    Where a row may have several classes, the sigmoids of its logits.
+    Shapes: logits [N, C], labels [N] or [N, C] -> one number within SCALES.
     Limits: the answers stay as they are; where all are right the factor is the largest.
     Source: Guo et al. 2017, arXiv:1706.04599, section 4.2.
     """
     from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
+    from scipy.special import log_expit, log_softmax
 
     def surprise(logarithm: float) -> float:
+        if labels.ndim == 2:
+            sides = np.where(labels > 0, logits, -logits).astype(np.float64)
+            return -float(log_expit(np.exp(logarithm) * sides).mean())
         likelihood = log_softmax(np.exp(logarithm) * logits.astype(np.float64), axis=1)
         return -float(np.take_along_axis(likelihood, labels[:, None], axis=1).mean())
 

@@ -17,7 +17,8 @@ class Closeness:
     divergence: float
     """Mean KL(student || artefact) in nats; of embeddings, mean 1 - cosine."""
     agreement: float
-    """Share of rows with the same best answer; of embeddings, with the same nearest other row."""
+    """Share of rows with the same best answer; of embeddings, with the same nearest other row; of
+    several classes a row, the share of decisions."""
     lost: float
     """What the changed answers cost on average, in the student's own probabilities (or cosines).
 
@@ -26,6 +27,8 @@ class Closeness:
     """
 
 
+SEVERAL = "several logits"
+"""What the output of a network is called whose logits are questions of their own."""
 MEASURES = {"logits": "kl", "sentence_embedding": "cosine_distance"}
 """What `Closeness.divergence` is called, by the name of the output."""
 
@@ -48,6 +51,8 @@ def closeness(student: Table, artefact: Table, output: str) -> Closeness:
 
     Zero:   divergence and lost, where both tables say the same; agreement is 1 then.
     """
+    if output == SEVERAL:
+        return _of_decisions(student, artefact)
     if output == "sentence_embedding":
         wanted, found = _unit(student), _unit(artefact)
         divergence = 1.0 - (wanted * found).sum(axis=1)
@@ -64,6 +69,31 @@ def closeness(student: Table, artefact: Table, output: str) -> Closeness:
         agreement=float((best == given).mean()),
         lost=float(cost.mean()),
     )
+
+
+def _of_decisions(student: Table, artefact: Table) -> Closeness:
+    """The same of sigmoids: every class of every row is a decision between yes and no.
+
+    The divergence is the sum over a row's classes, as that of a softmax is over its own.
+    """
+    wanted, found = student.astype(np.float64), artefact.astype(np.float64)
+    yes, no = _sigmoid(wanted), _sigmoid(-wanted)
+    apart = yes * (_log_sigmoid(wanted) - _log_sigmoid(found))
+    apart += no * (_log_sigmoid(-wanted) - _log_sigmoid(-found))
+    changed = (wanted > 0) != (found > 0)
+    return Closeness(
+        divergence=max(0.0, float(apart.sum(axis=1).mean())),
+        agreement=float(1 - changed.mean()),
+        lost=float((np.abs(yes - no) * changed).sum(axis=1).mean()),
+    )
+
+
+def _log_sigmoid(logits: Table) -> Table:
+    return np.asarray(-np.logaddexp(0.0, -logits))
+
+
+def _sigmoid(logits: Table) -> Table:
+    return np.asarray(np.exp(_log_sigmoid(logits)))
 
 
 def within_tolerance(found: Closeness, output: str) -> bool:

@@ -105,7 +105,8 @@ def _describe(facts: ModelFacts, folder: Path) -> None:
     )
     by_vectors = body_gives(facts) == "embedding"
     shown = "embedding" if by_vectors else task_named(facts.task).gives
-    write_atomically(folder / "use.py", usage_of(shown, reads))
+    several = task_named(facts.task).several
+    write_atomically(folder / "use.py", usage_of(shown, reads, several))
 
 
 def _clean(path: Path, facts: ModelFacts) -> None:

@@ -18,6 +18,7 @@ from understudy.export.choosing import Candidate, Choice, choose, is_small
 from understudy.export.closeness import (
     MOST_DIVERGENCE,
     MOST_LOST,
+    SEVERAL,
     Closeness,
     closeness,
     measure_of,
@@ -25,6 +26,7 @@ from understudy.export.closeness import (
 )
 from understudy.export.onnx import MODEL, OnnxPredictor, OnnxReranker
 from understudy.files import replace_atomically, write_atomically, write_json
+from understudy.tasks import task_named
 from understudy.tasks.folders import ModelFacts
 
 if TYPE_CHECKING:
@@ -58,7 +60,9 @@ def write(
     with tempfile.TemporaryDirectory(prefix="understudy-int8-") as scratch:
         whole = Path(scratch) / "whole"
         onnx.write(network, facts, rows, whole)
-        bench = _bench(network, whole / MODEL, rows if calibration is None else calibration)
+        several = task_named(facts.task).several
+        some = rows if calibration is None else calibration
+        bench = _bench(network, whole / MODEL, some, several)
         candidates, failed = _candidates(bench, whole.parent)
         choice = choose(candidates, bench.whole_bytes)
         chosen = choice.candidate
@@ -88,14 +92,16 @@ class _Bench:
     wanted: Any
     """What the student says of these rows in torch. Shapes: [B, C]."""
     output: str
+    """What it is called, or SEVERAL where a row may have several classes."""
 
     @property
     def whole_bytes(self) -> int:
         return self.source.stat().st_size
 
 
-def _bench(network: nn.Module, source: Path, rows: Rows) -> _Bench:
-    output = OnnxPredictor("fp32", source).session.get_outputs()[0].name
+def _bench(network: nn.Module, source: Path, rows: Rows, several: bool) -> _Bench:
+    name = OnnxPredictor("fp32", source).session.get_outputs()[0].name
+    output = SEVERAL if several else name
     return _Bench(source, rows, _said_in_torch(network, rows), output)
 
 

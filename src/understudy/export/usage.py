@@ -14,6 +14,13 @@ print(facts["classes"][best], round(float(probabilities[best]), 4))
 """
 """The class that a classifier takes, from its logits."""
 
+EACH = """\
+probabilities = 1 / (1 + np.exp(-logits[0]))
+for number in np.flatnonzero(probabilities >= 0.5):
+    print(facts["classes"][number], round(float(probabilities[number]), 4))
+"""
+"""The classes that it takes where there may be several."""
+
 IMAGE = '''\
 """Use the model without Understudy: needs numpy, onnxruntime and pillow."""
 import json
@@ -83,12 +90,17 @@ for document in documents:
 """
 
 
-def usage_of(gives: str, reads: Reads) -> str:
-    """The script for a network of this kind; `scores` are those of a pair that is read together."""
+def usage_of(gives: str, reads: Reads, several: bool = False) -> str:
+    """The script for a network of this kind; `scores` are those of a pair that is read together.
+
+    `several`: a row may have several classes.
+    """
     if gives == "embedding":
         return TOKENS + EMBED
     if gives == "scores":
         return TOKENS + PAIR
+    if several:
+        return TOKENS + TEXT + EACH
     return TOKENS + TEXT + BEST if reads == "text" else IMAGE + BEST
 
 

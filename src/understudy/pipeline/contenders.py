@@ -61,8 +61,9 @@ def test_rows(production: Production) -> TestRows:
 
 def new_rows(production: Production, data: Any) -> tuple[TestRows, str]:
     """Labelled rows from another source, for the models of this run, and a key for them."""
-    from understudy.data import labels, sources
-    from understudy.data.columns import choose_columns
+    from understudy.data import sources
+    from understudy.data.labels import has_label
+    from understudy.tasks.labelled import labels_of
 
     settings, task = production.recipe.data, production.task
     if task.gives != "logits":
@@ -71,10 +72,11 @@ def new_rows(production: Production, data: Any) -> tuple[TestRows, str]:
             "with it as data.test"
         )
     rows = sources.read(data)
-    label = choose_columns(rows, ("label",), settings.columns)["label"]
-    numbers, classes = labels.encode(rows.columns[label], production.prepared.facts.classes)
-    if (numbers < 0).any():
-        raise RequestError(f"{rows.origin}: {(numbers < 0).sum()} rows have no label")
+    known = production.prepared.facts.classes
+    numbers, classes = labels_of(rows, settings, known, task.several)
+    without = int((~has_label(numbers)).sum())
+    if without:
+        raise RequestError(f"{rows.origin}: {without} rows have no label")
     inputs = task.rows_of(production.prepared.facts.form, task.given(rows, settings.columns))
     found = TestRows(inputs, numbers, np.arange(len(numbers)), classes)
     return found, rows.fingerprint[:16]

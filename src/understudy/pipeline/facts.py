@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from understudy.pipeline.showing import suspect_rows
+from understudy.pipeline.suspects import suspect_rows
 
 if TYPE_CHECKING:
     from understudy.pipeline.distilling import Production
@@ -19,7 +19,7 @@ def data_facts(production: Production) -> dict[str, Any]:
     return {
         "rows": len(prepared),
         **{f"{name}_rows": len(rows) for name, rows in prepared.splits.items()},
-        "unlabelled": int((prepared.labels < 0).sum()),
+        "unlabelled": int((~prepared.labelled).sum()),
         "classes": len(facts.classes),
         "duplicates": counts.get("duplicates", 0),
         "leaked_test_rows": counts.get("leaked_test_rows", 0),

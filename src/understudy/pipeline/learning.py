@@ -224,11 +224,12 @@ def learn(
 
 def labels_alone(prepared: Prepared, inputs: tuple[str, ...]) -> Lesson:
     """What a control learns, and a teacher that the run trains: no teacher is asked."""
-    from understudy.objectives import HardLabels, as_objective
+    from understudy.objectives import HardBinaryLabels, HardLabels, as_objective
     from understudy.training.knowledge import Nothing
     from understudy.training.step import Lesson
 
-    return Lesson(prepared, inputs, Nothing(), as_objective(HardLabels()))
+    term = HardBinaryLabels() if prepared.labels.ndim == 2 else HardLabels()
+    return Lesson(prepared, inputs, Nothing(), as_objective(term))
 
 
 def lesson_key(made: Candidate, source: str, training: Training) -> str:

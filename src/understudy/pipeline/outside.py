@@ -35,9 +35,9 @@ def outside_teacher(
     if path.suffix == ".skops":
         from understudy.teachers.estimator import read_estimator
 
-        teacher = read_estimator(path)
+        teacher = read_estimator(path, several=task.several)
     else:
-        teacher = _graph(spec, path, prepared)
+        teacher = _graph(spec, path, task, prepared)
     if spec.classes:
         teacher.classes = spec.classes
     return teacher, path.stat().st_size
@@ -48,13 +48,19 @@ def _endpoint(spec: Given, task: Task, prepared: Prepared) -> Teacher:
 
     if "text" not in task.inputs:
         raise RequestError(f"teacher: '{spec.model}' reads texts, and {task.name} has none")
+    if task.several:
+        raise RequestError(
+            f"teacher: '{spec.model}' picks one class, and a row of {task.name} may have several; "
+            "give a network, a .skops or an .onnx file"
+        )
     return Endpoint(spec.model, spec.classes or prepared.facts.classes)
 
 
-def _graph(spec: Given, path: Path, prepared: Prepared) -> Teacher:
+def _graph(spec: Given, path: Path, task: Task, prepared: Prepared) -> Teacher:
     from understudy.tasks.pixels import Pixels
     from understudy.teachers.graph import Graph
 
     stated = spec.mean is not None and spec.std is not None
     pixels = Pixels(spec.mean or (), spec.std or (), spec.size) if stated else None
-    return Graph(path, pixels=pixels, most=prepared.facts.form.get("tokens"))
+    most = prepared.facts.form.get("tokens")
+    return Graph(path, pixels=pixels, most=most, several=task.several)

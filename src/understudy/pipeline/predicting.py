@@ -17,7 +17,8 @@ FORMATS = (".csv", ".jsonl", ".parquet")
 def predict_file(model: str | Path, data: str, to: Path) -> int:
     """Answer every row of `data` and write row, prediction and confidence; returns their number.
 
-    An encoder's answers are row and embedding, which is a list of numbers and fits no CSV.
+    An encoder's answers are row and embedding, which is a list of numbers and fits no CSV. Where a
+    row may have several classes, prediction and confidence are lists; in a CSV, texts parted by |.
     Raises: RequestError where model or data cannot be read, or the format is unknown.
     """
     from understudy.data import sources
@@ -32,8 +33,10 @@ def predict_file(model: str | Path, data: str, to: Path) -> int:
     is_encoder = task.gives == "embedding"
     if is_encoder and to.suffix == ".csv":
         raise RequestError(f"'{to}': vectors fit no CSV; write .jsonl or .parquet")
-    answers = _vectors if is_encoder else _classes
+    answers = _vectors if is_encoder else _sets if loaded.several else _classes
     table = answers(loaded, task.given(rows, {}))
+    if loaded.several and to.suffix == ".csv":
+        table = _flat(table)
     replace_atomically(to, lambda path: _write(table, path, to.suffix))
     return len(rows)
 
@@ -52,6 +55,40 @@ def _classes(loaded: Model, given: Any) -> Any:
             "confidence": pa.array(said.confidence, pa.float32()),
         }
     )
+
+
+def _sets(loaded: Model, given: Any) -> Any:
+    """Row, classes and confidence in each, as a table."""
+    import pyarrow as pa
+
+    said = loaded.predict_sets(given)
+    return pa.table(
+        {
+            "row": pa.array(range(len(said)), pa.int64()),
+            "prediction": pa.array(
+                [[answer.label for answer in some] for some in said], pa.list_(pa.string())
+            ),
+            "confidence": pa.array(
+                [[answer.confidence for answer in some] for some in said], pa.list_(pa.float32())
+            ),
+        }
+    )
+
+
+def _flat(table: Any) -> Any:
+    """Lists as texts."""
+    import pyarrow as pa
+
+    columns = {"row": table["row"]}
+    for name in ("prediction", "confidence"):
+        cells = table[name].to_pylist()
+        columns[name] = pa.array(
+            [
+                "|".join(each if isinstance(each, str) else f"{each:.6g}" for each in some)
+                for some in cells
+            ]
+        )
+    return pa.table(columns)
 
 
 def _vectors(loaded: Model, given: Any) -> Any:

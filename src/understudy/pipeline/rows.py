@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from understudy.data.settings import Data
     from understudy.pipeline.workspace import Workspace
 
-READ_BY = {"candidates": "reranking", "depth": "reranking"}
+READ_BY = {
+    "candidates": "reranking",
+    "depth": "reranking",
+    "label_separator": "text-multilabel",
+    "label_columns": "text-multilabel",
+}
 """Settings that one task alone reads: the rows of all others do not depend on them."""
 FORMAT = 1
 """Of what `prepare` writes; raised when it would write something else for the same rows."""

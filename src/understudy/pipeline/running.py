@@ -262,6 +262,7 @@ def _score(production: Production) -> dict[str, Any]:
     from understudy.pipeline.scoring_rankings import score_rankings
     from understudy.pipeline.scoring_vectors import score_vectors
     from understudy.pipeline.showing import keep_material, keep_rankings, keep_vectors
+    from understudy.pipeline.showing_sets import keep_sets
     from understudy.report.card import write_card
 
     workspace, recipe = production.workspace, production.recipe
@@ -277,15 +278,16 @@ def _score(production: Production) -> dict[str, Any]:
         if task.gives == "logits":
             rows = test_rows(production)
             card, answers = score(models, task, rows, recipe.evaluation, **given)
-            keep_material(production, rows, answers, curves)
+            keep = keep_sets if task.several else keep_material
+            keep(production, rows, answers, curves)
         else:
-            scored, keep = {
+            scored, kept = {
                 "embedding": (score_vectors, keep_vectors),
                 "scores": (score_rankings, keep_rankings),
             }[task.gives]
             given |= {"rivals": recipe.rivals != "none"}
             card, found = scored(models, task, production.prepared, recipe.evaluation, **given)
-            keep(production, found, curves)
+            kept(production, found, curves)
         return {"card": card}
 
     card = production.step("score", make)["card"]

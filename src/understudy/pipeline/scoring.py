@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.evaluation import predictions, scorecard
+from understudy.evaluation.label_sets import SetEvidence, ask_sets, build_sets, write_sets
 from understudy.evaluation.memory import Stored as StoredModel
 from understudy.evaluation.memory import peak_memory, storable
 from understudy.evaluation.out_of_scope import out_of_scope
@@ -46,7 +47,10 @@ class Contender:
 
 @dataclass(frozen=True)
 class TestRows:
-    """Labelled rows to score on. Shapes: inputs [N, ...] by column, labels [N], numbers [N]."""
+    """Labelled rows to score on.
+
+    Shapes: inputs [N, ...] by column, labels [N] or [N, C], numbers [N].
+    """
 
     inputs: Inputs
     labels: IntArray
@@ -60,6 +64,20 @@ class TestRows:
     """Rows in scope, on which a threshold is set."""
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How classes are asked for, scored and written: one a row, or several."""
+
+    ask: Callable[..., Any]
+    evidence: Callable[..., Any]
+    build: Callable[[Any], dict[str, Any]]
+    write: Callable[..., None]
+
+
+ONE = Manner(ask, Evidence, scorecard.build, predictions.write)
+SEVERAL = Manner(ask_sets, SetEvidence, build_sets, write_sets)
+
+
 def score(
     models: Mapping[str, Contender],
     task: Task,
@@ -69,14 +87,15 @@ def score(
     folder: Path,
     data: Mapping[str, Any],
     knowledge: Mapping[str, Any],
-) -> tuple[dict[str, Any], Mapping[str, Answers]]:
+) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """Ask and time all models; writes `predictions.parquet`.
 
     Returns the scorecard, still without a verdict, and every model's answers.
     """
-    classes = len(rows.classes)
+    classes, manner = len(rows.classes), SEVERAL if task.several else ONE
     answers = {
-        name: ask(model.predictor, rows.inputs, classes=classes) for name, model in models.items()
+        name: manner.ask(model.predictor, rows.inputs, classes=classes)
+        for name, model in models.items()
     }
     speeds = measure(
         {name: model.predictor for name, model in models.items()},
@@ -84,8 +103,8 @@ def score(
         settings.seconds,
         settings.threads,
     )
-    card = scorecard.build(
-        Evidence(
+    card = manner.build(
+        manner.evidence(
             task=task.name,
             classes=rows.classes,
             labels=rows.labels,
@@ -106,7 +125,7 @@ def score(
             card["models"][name]["out_of_scope"] = _outside(model.predictor, answers[name], rows)
     card["conditions"] = conditions(settings, len(rows.labels))
     path = folder / "predictions.parquet"
-    predictions.write(path, rows.numbers, rows.labels, rows.classes, answers)
+    manner.write(path, rows.numbers, rows.labels, rows.classes, answers)
     return card, answers
 
 

@@ -14,6 +14,7 @@ from understudy.evaluation import calibration
 from understudy.evaluation.embeddings import worst_matches
 from understudy.files import write_json
 from understudy.pipeline.machine import environment
+from understudy.pipeline.suspects import suspect_rows
 
 if TYPE_CHECKING:
     from understudy.evaluation.embeddings import Found
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
 MATERIAL = "material.json"
 EXAMPLES_EACH = 12
-ROWS_AT_ONCE = 65_536
-"""Rows of knowledge looked at together, so that memory does not grow with the transfer set."""
-SUSPECT_ABOVE = 0.9
-"""Confidence from which a teacher's contradiction makes a label suspect."""
 
 
 def keep_material(
@@ -49,7 +46,7 @@ def keep_material(
     }
     confusion = {name: _confusion(rows.labels, answers[name].classes, classes) for name in shown}
     examples = _examples(production, rows, answers)
-    _keep(production, curves, examples, rows.classes, reliability, confusion)
+    keep(production, curves, examples, rows.classes, reliability, confusion)
 
 
 def keep_vectors(
@@ -88,13 +85,13 @@ def _keep_worst(
     texts = prepared.raw.inputs(rows[chosen], production.task.inputs)
     place = {int(row): at for at, row in enumerate(chosen)}
     examples = (
-        _example(production, kind, row, "", {"student": [words, None]}, texts, place[row])
+        example(production, kind, row, "", {"student": [words, None]}, texts, place[row])
         for row, words in told
     )
-    _keep(production, curves, examples)
+    keep(production, curves, examples)
 
 
-def _keep(
+def keep(
     production: Production,
     curves: Mapping[str, Any],
     examples: Iterable[Mapping[str, Any]],
@@ -102,6 +99,7 @@ def _keep(
     reliability: Mapping[str, Any] | None = None,
     confusion: Mapping[str, Any] | None = None,
 ) -> None:
+    """Write what the report of any task shows."""
     write_json(
         production.workspace.checkpoint(MATERIAL),
         {
@@ -115,7 +113,7 @@ def _keep(
     )
 
 
-def _example(
+def example(
     production: Production,
     kind: str,
     row: int,
@@ -207,7 +205,7 @@ def _examples(
                 for name in shown
             }
             number, label = int(rows.numbers[row]), rows.classes[labels[row]]
-            yield _example(production, kind, number, label, said, rows.inputs, int(row))
+            yield example(production, kind, number, label, said, rows.inputs, int(row))
     yield from _suspects(production)
 
 
@@ -218,27 +216,4 @@ def _suspects(production: Production) -> Iterator[dict[str, Any]]:
     for row, said, confidence in suspect_rows(production)[:EXAMPLES_EACH]:
         inputs = prepared.inputs(np.asarray([row]), production.task.inputs)
         label, answers = classes[prepared.labels[row]], {"teacher": [classes[said], confidence]}
-        yield _example(production, "suspect label", int(row), label, answers, inputs, 0)
-
-
-def suspect_rows(production: Production) -> list[tuple[int, int, float]]:
-    """(row, what the teacher says, its confidence) of the labelled rows with a doubtful label.
-
-    The teacher contradicts the label and is sure of it; the surest come first. None where the
-    teacher is asked live, since that would ask it once more.
-    """
-    from understudy.evaluation.predictor import answers_from
-
-    if production.store is None or production.task.gives != "logits":
-        return []
-    labels, found = production.prepared.labels, []
-    for start in range(0, len(labels), ROWS_AT_ONCE):
-        known = labels[start : start + ROWS_AT_ONCE]
-        logits = production.store.read("logits", start, start + len(known))
-        said = answers_from(np.asarray(logits))
-        doubtful = (known >= 0) & (said.classes != known) & (said.confidence >= SUSPECT_ABOVE)
-        found += [
-            (start + int(row), int(said.classes[row]), float(said.confidence[row]))
-            for row in np.flatnonzero(doubtful)
-        ]
-    return sorted(found, key=lambda entry: -entry[2])
+        yield example(production, "suspect label", int(row), label, answers, inputs, 0)

@@ -80,7 +80,7 @@ class Search:
         elif hasattr(spec, "predict_proba") or hasattr(spec, "decision_function"):
             from understudy.teachers.estimator import Estimator
 
-            found = Found(Estimator(spec))
+            found = Found(Estimator(spec, several=self.task.several))
         else:
             raise RequestError(
                 f"a {type(spec).__name__} is no teacher; give a torch.nn.Module, a model folder, "
@@ -99,7 +99,7 @@ class Search:
             )
         members = [self.find(member) for member in spec.ensemble]
         return Found(
-            Ensemble(tuple(member.teacher for member in members), spec.weights),
+            Ensemble(tuple(member.teacher for member in members), spec.weights, self.task.several),
             _total([member.parameters for member in members]),
             _total([member.bytes for member in members]),
         )

@@ -50,13 +50,20 @@ def design(
 
     Raises: RequestError where it cannot be made.
     """
-    facts = prepared.facts
     if isinstance(spec, str) and is_preset(spec, "text"):
         spec = Preset(spec, dropout=dropout)
     if isinstance(spec, FromTeacher):
         return _cut(spec.from_teacher, prepared, teacher)
     if isinstance(spec, Preset):
         return _preset(spec, prepared, teacher)
+    return _named(spec, prepared, teacher, allow_code)
+
+
+def _named(
+    spec: str, prepared: Prepared, teacher: NetworkTeacher | None, allow_code: bool
+) -> Design:
+    """A model folder or hub id with its own tokenizer, or what the user's own function makes."""
+    facts = prepared.facts
     blueprint = task_named(facts.task).blueprint(spec, facts)
     if blueprint.kind == "transformers":
         from understudy.students.tokens import read_tokens
@@ -66,7 +73,24 @@ def design(
     else:
         tokens = own_tokens(prepared, teacher)
     blueprint = replace(blueprint, shape=(tokens.size, tokens.most))
-    return Design(blueprint, lambda: build(blueprint, allow_code=allow_code), tokens)
+
+    def fresh() -> nn.Module:
+        from understudy.students.sentence_classifier import SentenceClassifier
+
+        network = build(blueprint, allow_code=allow_code)
+        if isinstance(network, SentenceClassifier):  # whose head is always new
+            _know_rates(network, prepared)
+        return network
+
+    return Design(blueprint, fresh, tokens)
+
+
+def _know_rates(network: nn.Module, prepared: Prepared) -> None:
+    """Let a new head begin with how often each class occurs, where a row may have several."""
+    from understudy.students.rates import rates_of, start_at_rates
+
+    if prepared.labels.ndim == 2:
+        start_at_rates(network, rates_of(prepared.labels[prepared.splits["train"]]))
 
 
 def own_tokens(prepared: Prepared, teacher: NetworkTeacher | None) -> Tokens:
@@ -99,6 +123,7 @@ def _preset(spec: Preset, prepared: Prepared, teacher: NetworkTeacher | None) ->
         if isinstance(network, Static | BiLstm | TextCnn) and rows is not None:
             # Without weights by frequency: on CLINC150 they cost a classifier 2 to 5 points.
             network.start_from(rows)
+        _know_rates(network, prepared)
         return network
 
     return Design(blueprint, fresh, tokens, told)

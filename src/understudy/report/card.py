@@ -12,7 +12,7 @@ from understudy.report.naming import row_words
 
 Card = Mapping[str, Any]
 
-TAGS = {"text-embedding": "sentence-similarity"}
+TAGS = {"text-embedding": "sentence-similarity", "text-multilabel": "text-classification"}
 """What model hubs call a task, where they have another name for it."""
 
 
@@ -35,12 +35,13 @@ def _lines(title: str, scorecard: Card, classes: tuple[str, ...]) -> Iterator[st
     yield f"# {_plain(title)}: a distilled student"
     yield from ("", scorecard.get("why", ""), "")
     yield from ("## What it is for", "")
-    yield f"Task `{task}` on inputs like those that it was trained on: {_use(classes)}"
+    use = _use_of_sets(classes) if task == "text-multilabel" else _use(classes)
+    yield f"Task `{task}` on inputs like those that it was trained on: {use}"
     yield from ("", "## How good it is", "")
     yield f"On {scorecard['rows']:,} {rows}, on which it was not trained:"
     yield from ("", *_table(scorecard), "")
     calibration = student.get("calibration")
-    if calibration:
+    if calibration and calibration["ece"] is not None:
         yield (
             f"Expected calibration error {calibration['ece']:.3f}, Brier score of the top answer "
             f"{calibration['brier']:.3f}."
@@ -66,6 +67,14 @@ def _use(classes: tuple[str, ...]) -> str:
     return (
         f"it answers one of {len(classes)} classes ({_listed(classes)}). It learnt from a larger "
         "teacher, and knows nothing of other inputs: it answers one of its classes for those, too."
+    )
+
+
+def _use_of_sets(classes: tuple[str, ...]) -> str:
+    return (
+        f"it says of each of {len(classes)} classes ({_listed(classes)}) how likely an input has "
+        "it; an input may have several, or none. It learnt from a larger teacher, and knows "
+        "nothing of other inputs."
     )
 
 

@@ -17,6 +17,7 @@ from understudy.report.tables import Row, Table, texts
 
 VALIDATED = {
     "text-embedding": "cosine to the teacher on validation rows",
+    "text-multilabel": "F1 of a row's classes on validation rows",
     "reranking": "pairs in the teacher's order on validation rows",
 }
 """What is watched after each epoch of a task where it is not the main metric itself."""

@@ -11,7 +11,10 @@ from typing import Any
 from understudy.evaluation.verdict import WORDS
 
 DASH = "–"
-SHARES = ("accuracy", "macro_f1", "f1", "recall", "precision")
+SHARES = (
+    *("accuracy", "macro_f1", "micro_f1", "f1", "recall", "precision"),
+    *("exact_match", "ranking_precision"),
+)
 """Metrics that are written as percentages, also with a suffix such as recall_at_10."""
 
 Write = Callable[[object], str]
@@ -206,6 +209,7 @@ class Metric:
 BY_NAME: Mapping[str, Write] = {
     **dict.fromkeys(("quality_retained", "recovered_gap", "agreement", "accuracy"), share),
     **dict.fromkeys(("harmful_flips", "helpful_flips", "inherited_errors", "macro_f1"), share),
+    **dict.fromkeys(("micro_f1", "exact_match", "ranking_precision"), share),
     **dict.fromkeys(("drop_in_overlap", "recall_at_10", "recall_at_100"), share),
     **dict.fromkeys(("ece", "brier", "kl", "p_value", "cosine_p5", "out_of_scope_auroc"), fine),
     **dict.fromkeys(("parameters", "throughput_per_s"), count),

@@ -16,7 +16,8 @@ WORDS = {
     "95% interval": "Where the figure would lie in 95 of 100 test sets like this one, by "
     "resampling its rows (bootstrap). Models are compared on the same resampled rows.",
     "p": "The probability of a difference at least this large if both models were equally good "
-    "(McNemar's test; without classes, the shared resamples). Below 0.05 it is hardly chance.",
+    "(McNemar's test; where a row has not just one class, the shared resamples). Below 0.05 it is "
+    "hardly chance.",
     "nDCG@10": "How much of what is relevant stands how high among a query's first ten documents "
     "(normalised discounted cumulative gain); 1 is the best order.",
     "MRR@10": "One over the place of the first relevant document, or 0 where it is not among ten; "
@@ -31,6 +32,10 @@ WORDS = {
     "Cosine": "Between the model's vector of a text and the teacher's; 1 is the same direction. "
     "One text in twenty lies below the small figure.",
     "Right": "Of a query: something relevant is among its first ten documents.",
+    "Exact match": "Share of rows of which the whole set of classes is right, none too few and "
+    "none too many. An answer counts as right, a flip or an error by it.",
+    "Ranking precision": "How far a row's classes stand ahead of all others by their "
+    "probabilities, whatever the threshold (label ranking average precision); 1 is always.",
     "Out-of-scope AUROC": "How well confidence tells inputs of no known class from the others; 1 "
     "is always, 0.5 is chance.",
     "Out-of-scope recall": "Share of the inputs of no known class that are told as such, by a "

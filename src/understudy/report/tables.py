@@ -96,6 +96,8 @@ FLIPS = (
     _versus("Inherited errors", "inherited_errors", "Inherited error"),
 )
 OF_CLASSES = (
+    _quality("exact_match", "Exact match"),
+    _quality("ranking_precision", "Ranking precision"),
     KEPT,
     _versus("Agreement", "agreement"),
     *FLIPS,

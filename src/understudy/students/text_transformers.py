@@ -169,12 +169,16 @@ def cut_classifier(
     return TextLogitsOf(cut_model(model, layers, heads, width, kept, classes))
 
 
-def save_text_classifier(folder: Path, body: nn.Module, classes: tuple[str, ...]) -> None:
+def save_text_classifier(
+    folder: Path, body: nn.Module, classes: tuple[str, ...], several: bool = False
+) -> None:
     """Write what `pipeline("text-classification", folder)` loads once its tokenizer is there too.
 
-    Either may be saved first.
+    Either may be saved first. Where a row may have `several` classes, the pipeline takes sigmoids.
     """
     model: Any = body.model
+    if several:
+        model.config.problem_type = "multi_label_classification"
     model.config.id2label = dict(enumerate(classes))
     model.config.label2id = {name: number for number, name in enumerate(classes)}
     with quietly():

@@ -9,8 +9,15 @@ from understudy.tasks.reranking import Reranking
 from understudy.tasks.task import Task
 from understudy.tasks.text_classification import TextClassification
 from understudy.tasks.text_embedding import TextEmbedding
+from understudy.tasks.text_multilabel import TextMultilabel
 
-TASKS: tuple[type[Task], ...] = (ImageClassification, TextClassification, TextEmbedding, Reranking)
+TASKS: tuple[type[Task], ...] = (
+    ImageClassification,
+    TextClassification,
+    TextMultilabel,
+    TextEmbedding,
+    Reranking,
+)
 
 
 def task_named(name: str) -> Task:

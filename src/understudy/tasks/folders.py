@@ -137,7 +137,8 @@ def _save_text(folder: Path, body: nn.Module, facts: ModelFacts) -> None:
     if isinstance(body, SentenceClassifier):
         save_sentence_classifier(folder, body, facts.form["tokens"])
     else:
-        save_text_classifier(folder, body, facts.classes)
+        several = task_named(facts.task).several
+        save_text_classifier(folder, body, facts.classes, several)
 
 
 def _trained_text(folder: Path) -> nn.Module:

@@ -48,6 +48,7 @@ class ImageClassification:
     name: ClassVar[str] = "image-classification"
     metric: ClassVar[str] = "accuracy"
     gives: ClassVar[str] = "logits"
+    several: ClassVar[bool] = False
     inputs: ClassVar[tuple[str, ...]] = ("image",)
 
     def prepare(self, rows: Mapping[str, Rows], data: Data, folder: Path) -> Prepared:
@@ -57,7 +58,7 @@ class ImageClassification:
         """
         given = [role for role in ROLES if role in rows]
         columns = {role: _columns(rows[role], role, data) for role in given}
-        encoded, classes = encode_labels(rows, columns, data)
+        encoded, classes = encode_labels(rows, given, data)
         numbers = np.concatenate([encoded[role] for role in given])
         with about("train"):
             pixels = rows["train"].columns[columns["train"]["image"]]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from understudy.data import labels, splits
+from understudy.data.checks import class_counts
 from understudy.data.columns import choose_columns
+from understudy.data.labels import has_label
+from understudy.data.several import encode_marks, encode_sets
 from understudy.errors import RequestError
 from understudy.tasks.prepared import ROLES, UNLABELLED, IntArray
 
@@ -18,19 +21,36 @@ if TYPE_CHECKING:
     from understudy.data.settings import Data
 
 
+def labels_of(
+    rows: Rows, data: Data, classes: Sequence[str] | None, several: bool = False
+) -> tuple[Any, tuple[str, ...]]:
+    """The class number of each row [N], or its marks [N, C], and the names of the classes.
+
+    Raises: RequestError where a column is missing, or a cell is no label of these classes.
+    """
+    if several and data.label_columns:
+        own = {name: name for name in data.label_columns}
+        named = choose_columns(rows, data.label_columns, own)
+        return encode_marks({name: rows.columns[named[name]] for name in own})
+    cells = rows.columns[choose_columns(rows, ("label",), data.columns)["label"]]
+    if several:
+        return encode_sets(cells, classes, data.label_separator)
+    return labels.encode(cells, classes)
+
+
 def encode_labels(
-    rows: Mapping[str, Rows], columns: Mapping[str, Mapping[str, str]], data: Data
-) -> tuple[dict[str, IntArray], tuple[str, ...]]:
-    """The label numbers of each role, and the names of the classes as `train` has them."""
-    encoded = {}
+    rows: Mapping[str, Rows], given: Sequence[str], data: Data, several: bool = False
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The labels of each role, as `labels_of` has them, and the names of the classes of `train`."""
+    encoded: dict[str, Any] = {}
     classes = data.classes or rows["train"].classes
-    for role in columns:  # `train` first, which settles the classes
+    for role in given:  # `train` first, which settles the classes
         if role in UNLABELLED:
-            encoded[role] = np.full(len(rows[role]), -1, dtype=np.int64)
+            known = encoded["train"]
+            encoded[role] = np.full((len(rows[role]), *known.shape[1:]), -1, dtype=known.dtype)
             continue
         with about(role):
-            given = rows[role].columns[columns[role]["label"]]
-            encoded[role], classes = labels.encode(given, classes)
+            encoded[role], classes = labels_of(rows[role], data, classes, several)
     assert classes is not None
     return encoded, classes
 
@@ -91,22 +111,23 @@ def refuse_bad_parts(
 ) -> None:
     """Raise RequestError where a part is empty, cannot be scored, or shows fewer than two classes.
 
-    Shapes: numbers [N], the label of every row.
+    Shapes: numbers [N] or [N, C], the labels of every row.
     """
+    labelled = has_label(numbers)
     for part in ("validation", "test"):
         if not len(parts[part]):
             raise RequestError(
                 f"the {part} part is empty; give more rows, a larger data.{part}_share, "
                 f"or a source of its own as data.{part}"
             )
-        without = int((numbers[parts[part]] < 0).sum())
+        without = int((~labelled[parts[part]]).sum())
         if without:
             raise RequestError(
                 f"{without} of the {len(parts[part])} {part} rows have no label; "
                 "they cannot be scored: label them, or move them to data.unlabelled"
             )
-    present = np.unique(numbers[parts["train"]])
-    if (present >= 0).sum() < 2:
+    counts = class_counts(numbers[parts["train"]], classes)
+    if sum(count > 0 for count in counts.values()) < 2:
         raise RequestError(
             f"the training rows hold fewer than two of the classes ({', '.join(classes)}); "
             "there is nothing to tell apart"

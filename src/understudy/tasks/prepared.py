@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from understudy.data.labels import has_label
 from understudy.data.texts import from_utf8
 from understudy.files import replace_atomically, write_json
 from understudy.store import Ragged
@@ -48,6 +50,9 @@ class Facts:
 class Prepared:
     """Rows 0..N-1 in `store`; `labels` [N] with -1 for none; `splits` hold sorted row numbers.
 
+    Where a row may have several classes, `labels` [N, C] hold 1 for each that it has, 0 for the
+    others, and -1 all over where nothing is known.
+
     `train` are the rows that a student learns from, `unlabelled` ones among them; `validation` and
     `test` have labels, all of them.
     """
@@ -70,6 +75,11 @@ class Prepared:
         if self.source is None:
             return self
         return replace(self, store=self.source, source=None, lengths=None)
+
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """Which rows have a label, or a set of labels: [N]."""
+        return has_label(self.labels)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -24,6 +24,8 @@ class Task(Protocol):
     metric: ClassVar[str]
     gives: ClassVar[str]
     """What a network answers: "logits" [B, classes], "embedding" [B, D] or "scores" [B, K]."""
+    several: ClassVar[bool]
+    """Whether a row may have several classes: each logit is then a question of its own."""
     inputs: ClassVar[tuple[str, ...]]
     """The columns of a raw row; how a network takes them is its `Reading`."""
 

@@ -23,7 +23,6 @@ from understudy.tasks.labelled import (
 from understudy.tasks.prepared import (
     MADE,
     ROLES,
-    UNLABELLED,
     Facts,
     IntArray,
     Prepared,
@@ -51,13 +50,12 @@ class TextClassification(OneTextARow):
         """
         given = [role for role in ROLES if role in rows]
         texts, found = _texts(rows, given, data)
-        columns = {role: _label_column(rows[role], role, data) for role in given}
-        encoded, classes = encode_labels(rows, columns, data)
+        encoded, classes = encode_labels(rows, given, data, self.several)
         numbers = np.concatenate([encoded[role] for role in given])
         together = np.concatenate([texts[role] for role in given])
 
         hashes = checks.row_hashes(together)
-        parts = parts_of(given, encoded, hashes, data)
+        parts = parts_of(given, self._strata(encoded), hashes, data)
         refuse_bad_parts(parts, numbers, classes)
         found += _findings(parts, hashes, numbers, classes, together)
         slices = slice_values(rows, data, parts, given)
@@ -75,17 +73,15 @@ class TextClassification(OneTextARow):
         )
         return save_facts(folder, facts, numbers, parts)
 
+    def _strata(self, encoded: Mapping[str, Any]) -> Mapping[str, IntArray]:
+        """One number a row to split by; -1 for rows without a label."""
+        return encoded
+
     def objective(self, classes: int) -> Objective:
         """0.9 soft labels at temperature 2 and 0.1 hard labels, best where it was measured."""
         from understudy.objectives import HardLabels, SoftLabels
 
         return 0.9 * SoftLabels(temperature=2.0) + 0.1 * HardLabels()
-
-
-def _label_column(rows: Rows, role: str, data: Data) -> dict[str, str]:
-    from understudy.data.columns import choose_columns
-
-    return {} if role in UNLABELLED else choose_columns(rows, ("label",), data.columns)
 
 
 def _texts(
@@ -132,7 +128,8 @@ def _augmented(
         raise RequestError("data.augment: every text that was made equals the one it is made from")
     new = np.arange(len(texts), len(texts) + len(made.rows))
     texts = np.concatenate([texts, made.texts])
-    numbers = np.concatenate([numbers, np.full(len(new), -1)])
+    none = np.full((len(new), *numbers.shape[1:]), -1, dtype=numbers.dtype)
+    numbers = np.concatenate([numbers, none])
     text = f"{len(new)} texts were made by augmentation; {made.dropped} repeated another"
     told = [checks.Finding("augmented", len(new), (), text)]
     return texts, numbers, {**parts, "train": np.concatenate([parts["train"], new])}, told

@@ -33,6 +33,7 @@ class OverTexts:
     """What every task over texts shares, whatever a row of it holds."""
 
     inputs: ClassVar[tuple[str, ...]] = ("text",)
+    several: ClassVar[bool] = False
 
     def blueprint(self, source: str, facts: Facts, dropout: float = 0.0) -> Blueprint:
         """What a name under `student:` or `train:` means; its vocabulary comes later."""
@@ -76,9 +77,10 @@ class OneTextARow(OverTexts):
 def store_texts(
     texts: Any, numbers: IntArray, folder: Path, typical_bytes: int = TYPICAL_BYTES
 ) -> None:
-    """Keep texts [N] and their labels [N] in `folder/rows`; what is there already stays."""
-    layout = (Column("text", "uint8", ragged=True), Column("label", "int64"))
-    sizing = (Column("text", "uint8", (typical_bytes,)), Column("label", "int64"))
+    """Keep texts [N] and their labels [N, ...] in `folder/rows`; what is there already stays."""
+    label = Column("label", str(numbers.dtype), numbers.shape[1:])
+    layout = (Column("text", "uint8", ragged=True), label)
+    sizing = (Column("text", "uint8", (typical_bytes,)), label)
     per_shard = rows_per_shard_for(sizing, len(numbers))
     provenance = {"what": "prepared rows", "key": folder.name}
     store = create(folder / "rows", Index(layout, len(numbers), per_shard, provenance))

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from understudy.data.texts import SEPARATOR
 from understudy.teachers.chat import Reply, chat_server
-from understudy.teachers.picking import FLOOR, SURE, Floats, codes_for, probabilities
+from understudy.teachers.odds import FLOOR
+from understudy.teachers.picking import SURE, Floats, codes_for, probabilities
 
 SYSTEM = "You label texts. Answer with the code of the one label that fits best, and nothing else."
 USER = "Labels, each behind its code:\n{labels}\n\nText:\n<<<\n{text}\n>>>\n\nCode of the label:"

@@ -15,9 +15,8 @@ from torch import Tensor
 from understudy.data.texts import SEPARATOR
 from understudy.errors import RequestError
 from understudy.teachers.fitted import fitted_digest
+from understudy.teachers.odds import FLOOR, log_odds, logarithms
 
-FLOOR = 1e-6
-"""The least probability of a class: forests and neighbours say 0, which has no logarithm."""
 PARTS = (
     "scipy.sparse._csr.csr_matrix",
     "sklearn.calibration._CalibratedClassifier",
@@ -35,22 +34,28 @@ class Estimator:
 
     Probabilities become logits as their logarithm, clipped at FLOOR. Decision values are distances
     to a plane and no log-odds; they become logits times `scale`, `usual_scale` unless given.
+    Where it gives `several` labels a row, each class is a question of its own: probabilities become
+    log-odds, and the numbers of its classes name none.
     Raises: RequestError where it is not fitted, or is no classifier.
     """
 
-    def __init__(self, estimator: Any, scale: float | None = None) -> None:
+    def __init__(self, estimator: Any, scale: float | None = None, several: bool = False) -> None:
         self.estimator = estimator
         name = type(estimator).__name__
         named = getattr(estimator, "classes_", None)
-        if named is None or np.ndim(named) != 1:
+        if named is None or (np.ndim(named) != 1 and not several):
             raise RequestError(
                 f"the teacher {name} is not fitted, or gives several labels a row; give a fitted "
                 "classifier with one label a row"
             )
-        self.classes: tuple[str, ...] | None = tuple(str(label) for label in named)
-        factor = usual_scale(len(self.classes)) if scale is None else scale
-        self._say = _voice(estimator, factor)
-        text = f"{fitted_digest(estimator)} {FLOOR} {factor}"
+        self.classes: tuple[str, ...] | None = None
+        if not several:
+            self.classes = tuple(str(label) for label in named)
+        classes = 2 if several else len(named)
+        factor = usual_scale(classes) if scale is None else scale
+        self._width = len(named)
+        self._say = _voice(estimator, factor, several)
+        text = f"{fitted_digest(estimator)} {FLOOR} {factor}{' several' if several else ''}"
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
 
     def answer(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -65,7 +70,7 @@ class Estimator:
                 f"the teacher {type(self.estimator).__name__} cannot read these rows: "
                 f"{str(error).splitlines()[0]}"
             ) from error
-        wanted = (len(next(iter(inputs.values()))), len(self.classes or ()))
+        wanted = (len(next(iter(inputs.values()))), self._width)
         if logits.shape != wanted:
             raise RequestError(
                 f"the teacher {type(self.estimator).__name__} answers {list(logits.shape)} where "
@@ -84,7 +89,7 @@ def usual_scale(classes: int) -> float:
     return 1 + 1.4 * math.log(classes)
 
 
-def read_estimator(path: Path, scale: float | None = None) -> Estimator:
+def read_estimator(path: Path, scale: float | None = None, several: bool = False) -> Estimator:
     """The estimator in a `.skops` file, which is opened only if it holds nothing that runs code.
 
     Raises: RequestError where skops is missing, the file is none, or holds a type that is neither
@@ -109,12 +114,14 @@ def read_estimator(path: Path, scale: float | None = None) -> Estimator:
             "if you trust the file, load it yourself and give the estimator in Python, or export "
             "it to ONNX"
         )
-    return Estimator(fitted, scale)
+    return Estimator(fitted, scale, several)
 
 
-def _voice(estimator: Any, scale: float) -> Callable[[Any], Any]:
+def _voice(estimator: Any, scale: float, several: bool) -> Callable[[Any], Any]:
     """From rows to logits, by what the estimator offers."""
     probabilities = getattr(estimator, "predict_proba", None)
+    if probabilities is not None and several:
+        return lambda rows: log_odds(_table(probabilities(rows)))
     if probabilities is not None:
         return lambda rows: _logarithms(np.asarray(probabilities(rows)))
     decide = getattr(estimator, "decision_function", None)
@@ -124,7 +131,16 @@ def _voice(estimator: Any, scale: float) -> Callable[[Any], Any]:
             "decision_function; a teacher must say how sure it is, so wrap it in "
             "CalibratedClassifierCV or choose another"
         )
+    if several:
+        return lambda rows: scale * np.asarray(decide(rows))
     return lambda rows: scale * _both_sides(np.asarray(decide(rows)))
+
+
+def _table(given: Any) -> np.ndarray[Any, Any]:
+    """Probabilities [B, C]; some estimators give [B, 2] for each class, of no and of yes."""
+    if isinstance(given, list):
+        return np.stack([np.asarray(each)[:, -1] for each in given], axis=1)
+    return np.asarray(given)
 
 
 def _logarithms(probabilities: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -133,8 +149,7 @@ def _logarithms(probabilities: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
             "the teacher's probabilities of a row do not sum to 1, so it gives several labels a "
             "row; give a classifier with one label a row"
         )
-    logits: np.ndarray[Any, Any] = np.log(np.clip(probabilities, FLOOR, 1.0))
-    return logits
+    return logarithms(probabilities)
 
 
 def _both_sides(decisions: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -15,7 +15,7 @@ from understudy.data.texts import SEPARATOR
 from understudy.errors import RequestError
 from understudy.tasks.reading import Reading, Tokenised
 from understudy.teachers.described import class_names, weight_files
-from understudy.teachers.picking import FLOOR
+from understudy.teachers.odds import log_odds, logarithms
 from understudy.teachers.teacher import digest_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ EXACT = 5e-3
 class Graph:
     """An `.onnx` file with one output [B, C]: logits, or probabilities, which become logits.
 
+    Where a row may have `several` classes, a table within 0 and 1 holds probabilities of each.
     Images are handed over as they are stored, or behind `pixels` ([B, H, W, C] -> planes), as rows
     of pixels or as planes, whichever fits the graph. Graphs over tokens need `tokenizer.json`
     beside them; parts of a text are told apart by the separator. Names of classes come from
@@ -59,8 +60,10 @@ class Graph:
         pixels: nn.Module | None = None,
         most: int | None = None,
         threads: int | None = None,
+        several: bool = False,
     ) -> None:
         self.path = path
+        self.several = several
         self.pixels = pixels
         self._session = _session(path, threads or torch.get_num_threads())
         self._inputs = list(self._session.get_inputs())
@@ -76,6 +79,8 @@ class Graph:
         self._are_probabilities: bool | None = None
         parts = [_file_digest(part) for part in weight_files(path)]
         parts.append(self.reading.fingerprint if self.reading else "")
+        if several:
+            parts.append("several")
         if pixels is not None:
             parts.append(digest_of(pixels.state_dict(), repr(pixels)))
         self.fingerprint = hashlib.sha256(" ".join(parts).encode()).hexdigest()
@@ -96,9 +101,9 @@ class Graph:
         if table.ndim != 2 or len(table) != rows:
             raise self._misfit(f"answered {list(table.shape)} for {rows} rows")
         if self._are_probabilities is None:  # once: a single row of logits might look like some
-            self._are_probabilities = _are_probabilities(table)
+            self._are_probabilities = _are_probabilities(table, self.several)
         if self._are_probabilities:
-            table = np.log(np.clip(table, FLOOR, 1.0))
+            table = log_odds(table) if self.several else logarithms(table)
         return {"logits": torch.from_numpy(table.astype(np.float32, copy=False))}
 
     def _run(self, feed: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
@@ -222,7 +227,10 @@ def _fits(wanted: list[Any], shape: Any) -> bool:
     )
 
 
-def _are_probabilities(table: NDArray[Any]) -> bool:
+def _are_probabilities(table: NDArray[Any], several: bool) -> bool:
+    """Whether a table holds those of one class a row, or of `several`, and not logits."""
+    if several:
+        return bool(((table >= 0) & (table <= 1)).all())
     return bool((table >= 0).all() and (np.abs(table.sum(axis=1) - 1) < EXACT).all())
 
 

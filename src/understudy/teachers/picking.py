@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.teachers.odds import FLOOR
+
 SURE = 0.9
 """Probability of the class that a server without log-probabilities names; the others share the
 rest."""
-FLOOR = 1e-6
-"""The least probability of a class."""
-
 Floats = NDArray[np.float64]
 
 

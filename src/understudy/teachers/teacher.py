@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from understudy.errors import RequestError
 from understudy.students.sentence import packing
@@ -92,15 +93,20 @@ class NetworkTeacher:
 class Ensemble:
     """Several teachers as one: the log of the weighted mean of their probabilities.
 
+    Where a row may have `several` classes, the log-odds of the mean for each class by itself.
     Averages probabilities, not logits (Hinton, Vinyals, Dean 2015, section 5, either will do there;
     probabilities do not let one loud member outvote the rest).
     Raises: RequestError where their classes, or the numbers of them, differ.
     """
 
     def __init__(
-        self, teachers: tuple[Teacher, ...], weights: tuple[float, ...] | None = None
+        self,
+        teachers: tuple[Teacher, ...],
+        weights: tuple[float, ...] | None = None,
+        several: bool = False,
     ) -> None:
         self.teachers = teachers
+        self.several = several
         given = weights or (1.0,) * len(teachers)
         self.weights = tuple(weight / sum(given) for weight in given)
         self.classes = _agreed([teacher.classes for teacher in teachers])
@@ -108,18 +114,27 @@ class Ensemble:
             f"{teacher.fingerprint}*{weight!r}"
             for teacher, weight in zip(teachers, self.weights, strict=True)
         ]
+        parts += ["several"] if several else []
         self.fingerprint = hashlib.sha256(" + ".join(parts).encode()).hexdigest()
 
     def answer(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Shapes: raw rows [B, ...] -> logits [B, C], which are log-probabilities here."""
-        said = [torch.log_softmax(_hear(teacher, inputs), -1) for teacher in self.teachers]
+        """Shapes: raw rows [B, ...] -> logits [B, C]: log-probabilities, or log-odds."""
+        heard = [_hear(teacher, inputs) for teacher in self.teachers]
+        said = [
+            functional.logsigmoid(each) if self.several else torch.log_softmax(each, -1)
+            for each in heard
+        ]
         if len({logits.shape[-1] for logits in said}) > 1:
             widths = ", ".join(str(logits.shape[-1]) for logits in said)
             raise RequestError(
                 f"the teachers of the ensemble answer {widths} classes; they must agree"
             )
         logs = torch.tensor(self.weights).log().to(said[0].device)
-        return {"logits": torch.logsumexp(torch.stack(said, -1) + logs, dim=-1)}
+        yes = torch.logsumexp(torch.stack(said, -1) + logs, dim=-1)
+        if not self.several:
+            return {"logits": yes}
+        nays = torch.stack([functional.logsigmoid(-each) for each in heard], -1)
+        return {"logits": yes - torch.logsumexp(nays + logs, dim=-1)}
 
 
 def _hear(teacher: Teacher, raw: Mapping[str, Any]) -> Tensor:

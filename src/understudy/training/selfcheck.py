@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from understudy.data.labels import has_label
 from understudy.errors import RequestError
 from understudy.objectives import Objective, fused_loss, is_joint, mirrored, rests_at_teacher
 from understudy.teachers.teacher import is_repeatable
@@ -47,7 +48,8 @@ class Bench:
 
     @property
     def counts(self) -> dict[str, int]:
-        return {"rows": len(self.labels), "labelled": int((self.labels >= 0).sum())}
+        known = has_label(self.labels.numpy())
+        return {"rows": len(known), "labelled": int(known.sum())}
 
 
 def selfcheck(lesson: Lesson, student: nn.Module, teacher: Teacher | None) -> tuple[str, ...]:
@@ -224,15 +226,14 @@ def class_order(prepared: Prepared, knowledge: Knowledge, inputs: tuple[str, ...
     from scipy.optimize import linear_sum_assignment
 
     rows = np.sort(np.concatenate([prepared.splits["train"], prepared.splits["validation"]]))
-    rows = rows[prepared.labels[rows] >= 0]
+    rows = rows[prepared.labelled[rows]]
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(ORDER_ROWS, len(rows))).astype(int))]
     given = tensors(prepared.inputs(rows, inputs), "cpu")
-    said = knowledge.of(rows, given)["logits"].argmax(dim=-1).numpy()
+    said = knowledge.of(rows, given)["logits"].numpy()
     truth, classes = prepared.labels[rows], prepared.facts.classes
-    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(counts, (said, truth), 1)
-    outputs, meant = linear_sum_assignment(-counts)
-    as_given, renamed = np.trace(counts) / len(rows), counts[outputs, meant].sum() / len(rows)
+    fits = _fit_of_sets(said, truth) if truth.ndim == 2 else _fit_of_classes(said, truth)
+    outputs, meant = linear_sum_assignment(-fits)
+    as_given, renamed = np.trace(fits), fits[outputs, meant].sum()
     if renamed - as_given > max(0.1, 0.4 * (1 - as_given)):
         order = ", ".join(classes[index] for index in meant)
         raise RequestError(
@@ -240,6 +241,20 @@ def class_order(prepared: Prepared, knowledge: Knowledge, inputs: tuple[str, ...
             f"its outputs stand for [{order}]: its class order differs from the data's; "
             "set data.classes to that list"
         )
+
+
+def _fit_of_classes(said: Any, truth: Any) -> Any:
+    """The share of rows where output i is the largest and class j the label. -> [C, C]."""
+    counts = np.zeros((said.shape[1], said.shape[1]))
+    np.add.at(counts, (said.argmax(axis=1), truth), 1 / len(truth))
+    return counts
+
+
+def _fit_of_sets(said: Any, truth: Any) -> Any:
+    """The F1 of output i as the answer to class j, each by its part of all classes. -> [C, C]."""
+    answered, wanted = (said > 0).astype(float), truth.astype(float)
+    both, sizes = answered.T @ wanted, answered.sum(0)[:, None] + wanted.sum(0)
+    return 2 * both / np.maximum(sizes, 1) / truth.shape[1]
 
 
 def _answer(bench: Bench, inputs: Mapping[str, Tensor]) -> Tensor:

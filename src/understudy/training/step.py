@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from understudy.data.labels import has_label
 from understudy.objectives import Objective, fused_loss
 from understudy.teachers.teaching import gives_of
 from understudy.training.knowledge import Knowledge
@@ -47,7 +48,7 @@ class Lesson:
         rows = self.prepared.splits["train"]
         if any(not part.term.needs_labels for part in self.objective.terms):
             return rows
-        return rows[self.prepared.labels[rows] >= 0]
+        return rows[self.prepared.labelled[rows]]
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Worker:
     def step(self, lesson: Lesson, batch: IntArray) -> Tensor:
         """Learn from one batch; its loss over all processes, as a number []."""
         labels, device = lesson.prepared.labels[batch], self.accelerator.device
-        counts = {"rows": len(batch), "labelled": int((labels >= 0).sum())}
+        counts = {"rows": len(batch), "labelled": int(has_label(labels).sum())}
         total = torch.zeros((), device=device)
         for part, known in self._micro_batches(batch, labels):
             inputs = tensors(lesson.prepared.inputs(part, lesson.inputs), device)

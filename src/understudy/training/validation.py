@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from understudy.objectives.binary import binary_cross_entropy
 from understudy.objectives.rankings import listwise_kl
 from understudy.training.step import Lesson, tensors
 
@@ -21,12 +22,14 @@ Judge = Callable[[Tensor, Lesson, "IntArray", Mapping[str, Tensor]], tuple[float
 def validate(network: nn.Module, lesson: Lesson, batch_size: int) -> dict[str, float]:
     """A merit and a loss, both means over the validation rows, in eval mode.
 
-    Of classifiers these are accuracy and cross-entropy in nats; of embeddings, the cosine to the
-    teacher and 1 minus it; of scores, the share of a row's pairs that stand in the teacher's order,
-    and the KL in nats to the teacher's softmax over the row, both standardised.
+    Of classifiers these are accuracy and cross-entropy in nats; where a row may have several
+    classes, its F1 (1 for none where none is right) and binary cross-entropy; of embeddings, the
+    cosine to the teacher and 1 minus it; of scores, the share of a row's pairs that stand in the
+    teacher's order, and the KL in nats to the teacher's softmax over the row, both standardised.
     """
     rows = lesson.prepared.splits["validation"]
-    judge = JUDGES[lesson.gives]
+    several = lesson.prepared.labels.ndim == 2
+    judge = _against_sets if several else JUDGES[lesson.gives]
     device = next(network.parameters()).device
     merit, loss = 0.0, 0.0
     network.eval()
@@ -46,6 +49,16 @@ def _against_labels(
     truth = torch.from_numpy(lesson.prepared.labels[rows]).to(logits.device)
     right = int((logits.argmax(dim=-1) == truth).sum())
     return right, float(nn.functional.cross_entropy(logits, truth, reduction="sum"))
+
+
+def _against_sets(
+    logits: Tensor, lesson: Lesson, rows: IntArray, inputs: Mapping[str, Tensor]
+) -> tuple[float, float]:
+    truth = torch.from_numpy(lesson.prepared.labels[rows]).to(logits.device)
+    answered, wanted = logits > 0, truth > 0
+    sizes = answered.sum(-1) + wanted.sum(-1)
+    f1 = torch.where(sizes > 0, 2 * (answered & wanted).sum(-1) / sizes.clamp(min=1), 1.0)
+    return float(f1.sum()), float(binary_cross_entropy(logits, truth).sum())
 
 
 def _against_the_teacher(

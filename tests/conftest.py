@@ -162,3 +162,23 @@ def command() -> Callable[..., Said]:
         return Said(code, out.getvalue(), err.getvalue())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tagged(
+    asked: tuple[list[str], list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Prepared:
+    """Pairs of those texts in one, with the labels of both; prepared once, read only."""
+    from understudy.data.cells import objects
+    from understudy.data.rows import Rows
+    from understudy.data.settings import Data
+    from understudy.tasks.text_multilabel import TextMultilabel
+
+    texts, labels = asked
+    pairs = [(row, row if row % 3 == 0 else (7 * row + 1) % 180) for row in range(180)]
+    columns = {
+        "text": objects([" and ".join({texts[a], texts[b]}) for a, b in pairs]),
+        "label": objects([sorted({labels[a], labels[b]}) for a, b in pairs]),
+    }
+    rows, folder = Rows(columns, "tagged", "tagged"), tmp_path_factory.mktemp("tagged") / "key"
+    return TextMultilabel().prepare({"train": rows}, Data(rows, most_tokens=24), folder)

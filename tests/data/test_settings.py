@@ -22,6 +22,15 @@ from understudy.errors import RequestError
             {"image_size": (8, 0)},
             "data.image_size is [8, 0]; height and width must be 1 or more",
         ),
+        (
+            {"label_separator": ""},
+            "data.label_separator is empty; give what parts labels, such as '|'",
+        ),
+        (
+            {"label_columns": ("rude",)},
+            "data.label_columns names 'rude' alone; there must be one column for each of two or "
+            "more classes",
+        ),
     ],
 )
 def test_what_no_data_can_be_is_told(given: dict[str, object], told: str) -> None:

@@ -31,6 +31,8 @@ def test_classes_fix_the_order_and_numbers_are_places_in_it():
 def test_another_separator_and_blanks_around_labels():
     table, names = encode_sets(["a; b", "b"], separator=";")
     assert (names, table.tolist()) == (("a", "b"), [[1, 1], [0, 1]])
+    table, names = encode_sets(["a  b", "b"], separator=" ")
+    assert (names, table.tolist()) == (("a", "b"), [[1, 1], [0, 1]])
 
 
 def test_a_table_of_marks_is_taken_as_it_is():

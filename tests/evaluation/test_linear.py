@@ -6,7 +6,13 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from understudy.evaluation.linear import PENALTY, UNSEEN_LOGIT, answer_linear, train_linear
+from understudy.evaluation.linear import (
+    PENALTY,
+    UNSEEN_LOGIT,
+    answer_linear,
+    fitted_each,
+    train_linear,
+)
 from understudy.evaluation.predictor import answers_from
 
 
@@ -45,3 +51,16 @@ def test_a_constant_pixel_is_harmless(digits):
     logits = answer_linear(train_linear(features[:300], labels[:300], 10, seed=0), features)
     assert (features[:300].std(axis=0) == 0).any()
     assert np.isfinite(logits).all()
+
+
+def test_a_line_for_each_class_where_a_row_may_have_several():
+    random = np.random.default_rng(0)
+    features = random.normal(size=(80, 5)).astype(np.float32)
+    marks = np.stack([features[:, 0] > 0, features[:, 1] > 0.5, np.ones(80), np.zeros(80)], 1)
+    lines = fitted_each(lambda: LogisticRegression(C=1.0), features, marks.astype(np.int64), 4)
+    logits = features @ lines["weight"] + lines["bias"]
+    for number in range(2):
+        alone = LogisticRegression(C=1.0).fit(features, marks[:, number])
+        np.testing.assert_allclose(logits[:, number], alone.decision_function(features), rtol=1e-4)
+    assert lines["bias"][2:].tolist() == [-UNSEEN_LOGIT, UNSEEN_LOGIT]
+    assert not lines["weight"][:, 2:].any()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -160,3 +160,24 @@ def test_intents_of_twenty_kinds_are_told_apart():
     assert (answers.classes == truth).mean() > 0.95
     assert answers.confidence.mean() == pytest.approx((answers.classes == truth).mean(), abs=0.05)
     assert np.median(odd.confidence) < np.quantile(answers.confidence, 0.1)
+
+
+def test_where_a_text_may_have_several_classes_each_is_a_question_of_its_own(texts):
+    known, labels = texts
+    marks = np.stack([labels == 0, labels <= 1, labels == 2], axis=1).astype(np.int64)
+    logits = answering(train_logistic(known, marks, 3, seed=0))(known)
+    for number in range(3):
+        model = LogisticRegression(C=tfidf.STRENGTH, max_iter=1000)
+        alone = make_pipeline(WORDS, model).fit(known, marks[:, number])
+        expected = alone.predict_proba(known)[:, 1]
+        np.testing.assert_allclose(expit(logits[:, number]), expected, atol=0.02)
+    machine = answering(train_svm(known, marks, 3, seed=0))(known)
+    assert ((machine > 0) == marks).mean() > 0.9
+    # The scale is the one that makes the labels likeliest, and no other is likelier.
+    logits = logits + 4 * np.random.default_rng(0).normal(size=logits.shape)  # not all right
+    scale = likeliest_scale(logits, marks)
+    loss = [
+        log_loss(marks.ravel(), expit(s * logits).ravel())
+        for s in (0.9 * scale, scale, 1.1 * scale)
+    ]
+    assert loss[1] == min(loss)

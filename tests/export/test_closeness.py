@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
-from understudy.export.closeness import closeness, measure_of, within_tolerance
+from understudy.export.closeness import SEVERAL, closeness, measure_of, within_tolerance
 
 LOGITS = np.log(np.array([[0.5, 0.25, 0.25], [0.4, 0.35, 0.25]]))
 
@@ -71,3 +72,18 @@ def test_embeddings_are_held_to_more():
 def test_the_measure_goes_by_the_name_of_the_output():
     assert measure_of("logits") == measure_of("scores") == "kl"
     assert measure_of("sentence_embedding") == "cosine_distance"
+
+
+def test_of_several_classes_every_decision_counts():
+    student, artefact = np.array([[2.0, -3.0], [0.5, 1.0]]), np.array([[1.5, -2.0], [-0.5, 1.0]])
+    found = closeness(student, artefact, SEVERAL)
+    apart = []
+    for row in range(2):
+        yes, other = expit(student[row]), expit(artefact[row])
+        kl = yes * np.log(yes / other) + (1 - yes) * np.log((1 - yes) / (1 - other))
+        apart.append(kl.sum())
+    assert found.divergence == pytest.approx(np.mean(apart))
+    assert found.agreement == 0.75
+    assert found.lost == pytest.approx((2 * expit(0.5) - 1) / 2)
+    assert closeness(student, student, SEVERAL).divergence == 0.0
+    assert measure_of(SEVERAL) == "kl"

@@ -8,7 +8,7 @@ import pytest
 
 from understudy.data.rows import Rows
 from understudy.errors import RequestError
-from understudy.recipe.appraisal import IMAGES, TEXTS
+from understudy.recipe.appraisal import IMAGES, SETS, TEXTS
 from understudy.recipe.guessing import guessed_columns, guessed_task
 
 PIXELS = np.zeros((2, 8, 8), "uint8")
@@ -108,3 +108,8 @@ def test_a_label_that_cannot_be_told_is_asked_for():
         guessed_columns(rows(x=PIXELS, age=LABELS, height=LABELS), IMAGES)
     with pytest.raises(RequestError, match="has no column that looks like the label"):
         guessed_columns(rows(text=LONG), TEXTS)
+
+
+def test_labels_that_are_lists_are_several_a_text():
+    assert guessed_task(rows(text=LONG, label=[["a"], ["a", "b"]])) == SETS
+    assert guessed_task(rows(text=LONG, label=["a", "b"])) == TEXTS

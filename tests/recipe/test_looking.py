@@ -10,7 +10,7 @@ from PIL import Image
 
 from understudy.data.settings import Data
 from understudy.errors import RequestError
-from understudy.objectives import HardLabels, SoftLabels
+from understudy.objectives import HardBinaryLabels, HardLabels, SoftBinaryLabels, SoftLabels
 from understudy.recipe.looking import propose
 from understudy.recipe.reading import read_text
 from understudy.recipe.schema import Recipe, Trained
@@ -205,3 +205,19 @@ def test_mnist():
     assert recipe.data.test == str(DATA / "mnist" / "test.npz")
     assert "# Seen: 60,000 rows; 28 x 28 pixels, grey, kept as uint8." in text
     assert "# 10 classes, 5,421 to 6,742 rows each: '0', '1'," in text
+
+
+def test_lists_of_labels_are_several_classes_a_text(tmp_path: Path):
+    rows = [
+        {"text": f"please do a thing or two, number {n}", "tags": ["a", "b"] if n % 3 else ["c"]}
+        for n in range(12)
+    ]
+    path = tmp_path / "tagged.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    text, recipe = look(path)
+    assert recipe.task == "text-multilabel"
+    assert [type(part.term) for part in recipe.objective.terms] == [
+        SoftBinaryLabels,
+        HardBinaryLabels,
+    ]
+    assert "# 3 classes, 4 to 8 rows each: a, b, c." in text

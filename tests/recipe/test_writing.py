@@ -131,6 +131,8 @@ RECIPES = of_class(
         Data,
         most_tokens=st.integers(4, 9999),
         candidates=st.integers(2, 99),
+        label_columns=st.just(()) | st.tuples(WORDS, WORDS),
+        label_separator=st.text("|;, ", min_size=1, max_size=2),
         depth=st.integers(2, 999),
     ),
     teacher=TEACHERS,

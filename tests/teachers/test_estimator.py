@@ -196,3 +196,29 @@ def test_a_missing_skops_names_the_line_that_installs_it(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "skops", None)
     with pytest.raises(RequestError, match="pip install skops"):
         read_estimator(Path("teacher.skops"))
+
+
+MARKS = np.array([[label == name for name in ("book", "cancel", "home")] for label in LABELS])
+MARKS[:, 2] = ["home" in text or "me" in text for text in TEXTS]
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [OneVsRestClassifier(LogisticRegression()), RandomForestClassifier(5, random_state=0)],
+)
+def test_of_several_labels_each_probability_becomes_log_odds(classifier: Any):
+    pipeline = make_pipeline(TfidfVectorizer(), classifier).fit(TEXTS, MARKS.astype(int))
+    teacher = Estimator(pipeline, several=True)
+    said = teacher.answer(ASKED)["logits"].sigmoid().numpy()
+    given = pipeline.predict_proba(["please book", "hello home", "nothing known"])
+    wanted = np.stack([each[:, 1] for each in given], 1) if isinstance(given, list) else given
+    np.testing.assert_allclose(said, np.clip(wanted, FLOOR, 1 - FLOOR), rtol=1e-3, atol=1e-6)
+    assert teacher.classes is None
+
+
+def test_of_several_labels_decisions_become_logits_times_a_scale():
+    machine = OneVsRestClassifier(LinearSVC())
+    pipeline = make_pipeline(TfidfVectorizer(), machine).fit(TEXTS, MARKS.astype(int))
+    logits = Estimator(pipeline, scale=2.0, several=True).answer(ASKED)["logits"]
+    wanted = pipeline.decision_function(["please book", "hello home", "nothing known"])
+    np.testing.assert_allclose(logits, 2.0 * wanted, rtol=1e-5)

@@ -335,3 +335,27 @@ def test_names_that_do_not_fit_the_table(tmp_path: Path):
     (tmp_path / "labels.json").write_text('["a", "b"]')
     with pytest.raises(RequestError, match="answers 3 classes, but 2 are named"):
         Graph(path)
+
+
+def test_where_a_row_may_have_several_classes_numbers_within_0_and_1_are_probabilities(
+    tmp_path: Path,
+):
+    path, weights = linear(tmp_path / "a.onnx", FLOAT, ["n", 2, 2, 1], 4)
+    image = RNG.uniform(0, 1, size=(3, 2, 2, 1)).astype(np.float32)
+    plain = image.reshape(3, 4) @ weights
+    found = Graph(path, several=True).answer({"image": torch.from_numpy(image)})["logits"]
+    np.testing.assert_allclose(found, plain, rtol=1e-5)
+    sigmoids = save(
+        tmp_path / "b.onnx",
+        [("image", FLOAT, ["n", 2, 2, 1])],
+        [("probabilities", FLOAT, ["n", 3])],
+        [
+            node("Flatten", "image", "flat"),
+            node("MatMul", "flat w", "logits"),
+            node("Sigmoid", "logits", "probabilities"),
+        ],
+        {"w": weights},
+    )
+    found = Graph(sigmoids, several=True).answer({"image": torch.from_numpy(image)})["logits"]
+    np.testing.assert_allclose(found, plain, rtol=1e-3, atol=1e-4)
+    assert Graph(path, several=True).fingerprint != Graph(path).fingerprint

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scipy.special import log_softmax, logsumexp
+from scipy.special import expit, log_softmax, logsumexp
 from torch import nn
 
 from understudy.errors import RequestError
@@ -148,3 +148,15 @@ def test_the_fingerprint_of_an_ensemble_is_its_members_and_weights(
     ]
     assert len({teacher.fingerprint for teacher in made}) == 4
     assert Ensemble((one, two), (3.0, 3.0)).fingerprint == made[0].fingerprint
+
+
+def test_an_ensemble_of_several_classes_says_the_log_odds_of_the_mean_probability(
+    small_network: Callable[..., nn.Module], inputs: dict[str, torch.Tensor]
+):
+    members = tuple(NetworkTeacher(small_network(seed)) for seed in range(3))
+    found = Ensemble(members, (3.0, 1.0, 0.5), several=True)
+    said = np.stack([expit(member.answer(inputs)["logits"].numpy()) for member in members])
+    wanted = np.average(said.astype(np.float64), axis=0, weights=(3.0, 1.0, 0.5))
+    logits = found.answer(inputs)["logits"].numpy()
+    np.testing.assert_allclose(expit(logits), wanted, rtol=1e-5)
+    assert found.fingerprint != Ensemble(members, (3.0, 1.0, 0.5)).fingerprint

@@ -26,7 +26,9 @@ from understudy.objectives import (
 )
 from understudy.objectives.term import Composable
 from understudy.store import Store
+from understudy.students.tokens import trained_tokens
 from understudy.tasks import Prepared
+from understudy.tasks.reading import Tokenised
 from understudy.teachers import NetworkTeacher
 from understudy.training import selfcheck as module
 from understudy.training.knowledge import Knowledge, Live, Nothing, Stored
@@ -365,3 +367,26 @@ def test_real_rows_are_taken_from_the_whole_training_part(
     assert (len(seen), len(seen[0])) == (1, 16)
     assert np.isin(seen[0], train).all()
     assert (seen[0][0], seen[0][-1]) == (train[0], train[-1])
+
+
+class Table:
+    """Knowledge that is a table."""
+
+    def __init__(self, table: np.ndarray) -> None:
+        self.table = torch.from_numpy(table.astype(np.float32))
+
+    def of(self, rows: np.ndarray, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return {"logits": self.table[rows]}
+
+    def announce(self, rows: np.ndarray) -> None: ...
+
+
+def test_another_order_of_classes_is_told_where_a_row_may_have_several(tagged: Prepared):
+    reading = Tokenised(trained_tokens(["a b"], 300, 24))
+    rows, marks = reading.over(tagged), tagged.labels
+    right = 6.0 * marks - 3.0
+    module.class_order(rows, Table(right), reading.columns)
+    with pytest.raises(RequestError) as caught:
+        module.class_order(rows, Table(right[:, [1, 2, 0]]), reading.columns)
+    names = tagged.facts.classes
+    assert f"[{names[1]}, {names[2]}, {names[0]}]" in str(caught.value)

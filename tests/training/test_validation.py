@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from understudy.objectives import EmbeddingCosine, as_objective
+from understudy.objectives import EmbeddingCosine, HardBinaryLabels, as_objective
 from understudy.students import build
 from understudy.students.blueprint import Blueprint
 from understudy.students.tokens import trained_tokens
@@ -89,3 +89,33 @@ def test_of_scores_it_is_the_share_of_pairs_in_the_teachers_order():
     assert loss > 0
     same = JUDGES["scores"](7 * Said().of(np.arange(2), {})["scores"] + 1, lesson, np.arange(2), {})
     assert same == pytest.approx((2.0, 0.0), abs=1e-5)
+
+
+def test_where_a_row_may_have_several_classes_it_is_the_f1_of_the_row(tagged: Prepared):
+    rows = tagged.splits["validation"]
+    table = np.random.default_rng(0).normal(size=(len(tagged), 3)).astype(np.float32)
+    table[rows[0]] = -1.0  # names none
+
+    class Says(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.unused = nn.Parameter(torch.zeros(1))
+            self.place = 0
+
+        def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+            part = rows[self.place : self.place + len(ids)]
+            self.place += len(ids)
+            return torch.from_numpy(table[part])
+
+    tokens = trained_tokens(["a b"], 300, 24)
+    reading = Tokenised(tokens)
+    lesson = Lesson(
+        reading.over(tagged), reading.columns, Vectors(table), as_objective(HardBinaryLabels())
+    )
+    found = validate(Says(), lesson, 2)
+    truth, said = tagged.labels[rows] > 0, table[rows] > 0
+    f1 = 2 * (truth & said).sum(1) / (truth.sum(1) + said.sum(1))
+    assert found["validation"] == pytest.approx(f1.mean())
+    logits = table[rows].astype(np.float64)
+    losses = np.logaddexp(0, logits) - logits * truth
+    assert found["validation_loss"] == pytest.approx(losses.mean(), rel=1e-5)

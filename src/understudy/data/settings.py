@@ -60,8 +60,8 @@ class Data:
                 f"data.test_share and data.validation_share come to {split_off:g}; "
                 "they must leave rows to train on"
             )
-        if not self.label_separator.strip():
-            raise RequestError("data.label_separator is blank; give what parts labels, such as '|'")
+        if not self.label_separator:
+            raise RequestError("data.label_separator is empty; give what parts labels, such as '|'")
         if len(self.label_columns) == 1:
             raise RequestError(
                 f"data.label_columns names '{self.label_columns[0]}' alone; there must be one "

@@ -91,7 +91,8 @@ def _set(cell: Any, separator: str) -> list[Any] | None:
     if cell is None or (isinstance(cell, float | np.floating) and np.isnan(cell)):
         return None
     if isinstance(cell, str):
-        return [part.strip() for part in cell.split(separator)] if cell.strip() else None
+        parts = cell.split(separator if separator.strip() else None)  # any run of blanks is one
+        return [part.strip() for part in parts] if cell.strip() else None
     if isinstance(cell, list | tuple | set | frozenset | np.ndarray):
         return sorted(cell, key=str) if isinstance(cell, set | frozenset) else list(cell)
     return [cell]

@@ -9,6 +9,8 @@ from understudy.errors import RequestError
 from understudy.recipe.writing import on_one_line
 
 TEXTS, IMAGES = "text-classification", "image-classification"
+SETS = "text-multilabel"
+"""Texts with several classes each; their teachers are those of texts."""
 READS = {TEXTS: "texts", IMAGES: "images"}
 """What the models of a task read."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import RequestError
-from understudy.recipe.appraisal import IMAGES, TEXTS
+from understudy.recipe.appraisal import IMAGES, SETS, TEXTS
 
 if TYPE_CHECKING:
     from understudy.data.cells import Column
@@ -31,7 +31,7 @@ def guessed_task(rows: Rows, given: Mapping[str, str] | None = None) -> str:
     if "image" in given or _image_column(rows) is not None:
         return IMAGES
     if "text" in given or _text_columns(rows):
-        return TEXTS
+        return SETS if _holds_sets(rows) else TEXTS
     raise RequestError(
         f"{rows.origin} holds neither images nor texts (it has {_listed(rows)}), so it seems to be "
         f"for {_other_task(rows)}; that task is not there yet, image-classification and "
@@ -49,6 +49,18 @@ def guessed_columns(rows: Rows, task: str) -> dict[str, str]:
     image = _image_column(rows) if task == IMAGES else None
     found = {"image": image} if image else dict(zip(KEYS, _text_columns(rows), strict=False))
     return {**found, "label": _label_column(rows, found.values())}
+
+
+def _holds_sets(rows: Rows) -> bool:
+    """Whether the labels beside the texts are lists."""
+    import numpy as np
+
+    try:
+        name = _label_column(rows, _text_columns(rows))
+    except RequestError:
+        return False
+    some = _some(rows.columns[name])
+    return bool(some) and all(isinstance(cell, list | tuple | np.ndarray) for cell in some)
 
 
 def _label_column(rows: Rows, inputs: Collection[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from understudy.recipe import image_advice, text_advice
-from understudy.recipe.appraisal import IMAGES, Labels
+from understudy.recipe.appraisal import IMAGES, SETS, TEXTS, Labels
 from understudy.recipe.appraising import appraise
 from understudy.recipe.beside import labelled_beside, texts_beside, train_file
 from understudy.recipe.guessing import guessed_columns, guessed_task
@@ -30,7 +30,7 @@ def propose(data_path: str, teacher: str | None = None) -> str:
     columns = guessed_columns(rows, task)
     seen = _seen(source, rows, task, columns)
     named = Labels(source, seen.classes, _are_numbers(rows.columns[columns["label"]]))
-    found = appraise(teacher, named, task) if teacher else None
+    found = appraise(teacher, named, TEXTS if task == SETS else task) if teacher else None
     if task == IMAGES:
         images = image_advice.look(rows.columns[columns["image"]])
         advice = image_advice.advise(images, seen.rows, found)
@@ -38,18 +38,21 @@ def propose(data_path: str, teacher: str | None = None) -> str:
     texts = [name for want, name in columns.items() if want != "label"]
     beside = labelled_beside(source, columns.values()) | texts_beside(source, texts)
     lengths = text_advice.look(rows, columns)
-    return compose(seen, text_advice.advise(lengths, seen.rows, beside, found), beside, found)
+    several = task == SETS
+    advice = text_advice.advise(lengths, seen.rows, beside, found, several)
+    return compose(seen, advice, beside, found)
 
 
 def _seen(source: str, rows: Rows, task: str, columns: dict[str, str]) -> Seen:
-    from understudy.data import labels
+    from understudy.data import checks, labels, several
 
-    numbers, classes = labels.encode(rows.columns[columns["label"]], rows.classes)
-    counts = [int((numbers == label).sum()) for label in range(len(classes))]
+    encode = several.encode_sets if task == SETS else labels.encode
+    numbers, classes = encode(rows.columns[columns["label"]], rows.classes)
+    counts = checks.class_counts(numbers, classes).values()
     return Seen(
         source=source,
         rows=len(rows),
-        unlabelled=int((numbers < 0).sum()),
+        unlabelled=int((~labels.has_label(numbers)).sum()),
         task=task,
         columns=columns,
         others=tuple(name for name in rows.columns if name not in columns.values()),
@@ -62,4 +65,4 @@ def _seen(source: str, rows: Rows, task: str, columns: dict[str, str]) -> Seen:
 def _are_numbers(column: Column) -> bool:
     import numpy as np
 
-    return np.asarray(column[0]).dtype.kind in "iuf"
+    return np.asarray(column[0]).dtype.kind in "iuf" and np.ndim(column[0]) == 0

@@ -21,6 +21,15 @@ USUAL_TOKENS, MOST_TOKENS = 128, 512
 TOKENS_PER_WORD = 1.4
 """About what a WordPiece tokenizer makes of a word in English."""
 BATCH = 64
+OF_CLASSES = (
+    "soft_labels: {temperature: 2, weight: 0.9}  # match the teacher's probabilities",
+    "hard_labels: {weight: 0.1}                  # and the labels",
+)
+OF_SETS = (
+    "soft_binary_labels: {weight: 0.9}  # match how likely the teacher says each class is",
+    "hard_binary_labels: {weight: 0.1}  # and the labels",
+)
+"""Lines of an objective, for one class a row and for several."""
 FEW = 20
 """Values of a column that rows can be grouped by, at most."""
 
@@ -53,9 +62,16 @@ def look(rows: Rows, columns: Mapping[str, str]) -> Texts:
 
 
 def advise(
-    texts: Texts, rows: int, beside: Mapping[str, Beside], teacher: Appraisal | None
+    texts: Texts,
+    rows: int,
+    beside: Mapping[str, Beside],
+    teacher: Appraisal | None,
+    several: bool = False,
 ) -> Advice:
-    """By number of rows, so that a first run takes minutes on two cores."""
+    """By number of rows, so that a first run takes minutes on two cores.
+
+    `several`: a row may have several classes.
+    """
     usable = {role: found for role, found in beside.items() if found.lacks is None}
     transfer = rows + (usable["unlabelled"].rows if "unlabelled" in usable else 0)
     return Advice(
@@ -64,10 +80,7 @@ def advise(
         teacher="cnn",
         teaching=_teaching(rows, teacher),
         student=tuple(_student(teacher)),
-        objective=(
-            "soft_labels: {temperature: 2, weight: 0.9}  # match the teacher's probabilities",
-            "hard_labels: {weight: 0.1}                  # and the labels",
-        ),
+        objective=OF_SETS if several else OF_CLASSES,
         training={
             "epochs": 60 if transfer < 3000 else 40 if transfer < 20_000 else 20,
             "batch_size": BATCH,

@@ -191,7 +191,7 @@ def test_a_second_run_keeps_every_step(run: Run, place: Path, command: Callable)
 
 def test_the_report_shows_classes_and_sets(run: Run):
     page = run.report.read_text()
-    assert "Micro f1 by class" in page
+    assert "Micro-F1 by class" in page
     assert "Exact match" in page
     assert "travel" in page
     card = (run.folder / "student" / "README.md").read_text()

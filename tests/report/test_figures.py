@@ -85,7 +85,7 @@ def test_figures_of_vectors_have_three_places_and_names_of_their_own():
     )
     assert (recall.value(0.875), recall.difference(0.02)) == ("87.5%", "+2.0 points")
     assert (ndcg.words, ndcg.heading) == ("nDCG@10", "nDCG@10")
-    assert (ACCURACY.heading, Metric("macro_f1").heading) == ("Accuracy", "Macro f1")
+    assert (ACCURACY.heading, Metric("macro_f1").heading) == ("Accuracy", "Macro-F1")
     assert (ndcg.of_vectors, ACCURACY.of_vectors) == (True, False)
     assert figures.named("drop_in_overlap", 0.85) == "85.0%"
     assert figures.named("cosine_p5", 0.85) == "0.850"
@@ -100,7 +100,7 @@ def test_ticks_have_as_many_places_as_their_step_needs():
 def test_the_metric_is_read_from_the_scorecard():
     assert Metric.of({}) == Metric("accuracy")
     assert Metric.of({"metric": "rmse", "direction": "lower"}) == RMSE
-    assert Metric("macro_f1").words == "macro f1"
+    assert Metric("macro_f1").words == "macro-F1"
 
 
 def test_only_texts_with_something_in_them_are_texts():

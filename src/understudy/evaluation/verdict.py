@@ -19,7 +19,14 @@ WORDS: Mapping[str, str] = {
     "spearman": "Spearman correlation",
     "spearman_to_teacher": "Spearman correlation with the teacher",
 }
-"""Metrics whose names in running text are not those of the scorecard."""
+"""Metrics of vectors whose names in running text are not those of the scorecard."""
+OF_CLASSES: Mapping[str, str] = {
+    "macro_f1": "macro-F1",
+    "micro_f1": "micro-F1",
+    "exact_match": "exact match",
+    "ranking_precision": "ranking precision",
+}
+"""The same of classes."""
 
 Card = Mapping[str, Any]
 
@@ -34,7 +41,7 @@ class Finding:
 
 def spelled(metric: str) -> str:
     """A metric as a sentence names it."""
-    return WORDS.get(metric, metric)
+    return {**OF_CLASSES, **WORDS}.get(metric, metric)
 
 
 def conclusion(card: Card) -> tuple[str, str, list[str]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.evaluation.verdict import WORDS
+from understudy.evaluation.verdict import WORDS, spelled
 
 DASH = "–"
 SHARES = (
@@ -167,12 +167,12 @@ class Metric:
     @property
     def words(self) -> str:
         """Its name in running text."""
-        return WORDS.get(self.name, self.name.replace("_", " "))
+        return spelled(self.name).replace("_", " ")
 
     @property
     def heading(self) -> str:
         """Its name where a line begins with it."""
-        return self.words if self.of_vectors else self.words.capitalize()
+        return self.words if self.of_vectors else self.words[:1].upper() + self.words[1:]
 
     def value(self, value: object) -> str:
         """A value of the metric."""

@@ -27,6 +27,7 @@ from understudy.teachers import NetworkTeacher, Tapped, teaching
 from understudy.teachers.precision import Trial
 from understudy.teachers.teacher import is_shareable
 from understudy.teachers.teaching import (
+    Asking,
     bytes_per_row,
     knowledge_key,
     probe,
@@ -263,6 +264,7 @@ def reader(many: Prepared) -> Listening:
 def test_a_pass_by_length_answers_every_row_as_if_it_were_alone(
     many: Prepared, reader: Listening, tmp_path: Path
 ):
+    reader.packed = None  # else padding costs nothing
     store = teach(reader, many, ("text",), tmp_path / "s", rows_per_shard=150)
     shapes = reader.shapes[1:]  # the first was the probe
     assert sum(rows for rows, _ in shapes) == 400
@@ -278,6 +280,14 @@ def test_a_pass_by_length_answers_every_row_as_if_it_were_alone(
         arrays = reader.reading.arrays({"text": texts[row : row + 1]})
         said = reader.answer({name: torch.from_numpy(values) for name, values in arrays.items()})
         np.testing.assert_allclose(found[row], said["logits"][0], rtol=1e-4, atol=1e-5)
+
+
+def test_batches_without_padding_are_full(many: Prepared, reader: Listening):
+    packed = Asking.of(reader, many, ("text",)).batches(range(400))
+    reader.packed = None
+    padded = Asking.of(reader, many, ("text",)).batches(range(400))
+    assert len(packed) < len(padded)
+    assert sorted(np.concatenate(packed)) == sorted(np.concatenate(padded)) == list(range(400))
 
 
 def test_the_tokenizer_is_part_of_the_teacher(many: Prepared, reader: Listening):

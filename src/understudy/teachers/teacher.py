@@ -49,6 +49,11 @@ def is_shareable(teacher: Teacher) -> bool:
     return bool(getattr(teacher, "shareable", False))
 
 
+def is_packed(teacher: Teacher) -> bool:
+    """Whether it computes nothing for padding."""
+    return getattr(teacher, "packed", None) is not None
+
+
 def as_tensors(arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Arrays as tensors that share their memory; texts stay arrays of str."""
     return {

@@ -25,10 +25,16 @@ from understudy.store import (
     store_exists,
 )
 from understudy.tasks import task_named
-from understudy.teachers.bucketing import by_length, in_order
+from understudy.teachers.bucketing import SPREAD, by_length, in_order
 from understudy.teachers.precision import Trial, multiplies_bf16, tried
 from understudy.teachers.taps import Tapped
-from understudy.teachers.teacher import NetworkTeacher, as_tensors, is_shareable, reading_of
+from understudy.teachers.teacher import (
+    NetworkTeacher,
+    as_tensors,
+    is_packed,
+    is_shareable,
+    reading_of,
+)
 from understudy.teachers.workers import behind, in_turn
 
 if TYPE_CHECKING:
@@ -108,12 +114,16 @@ class Asking:
         return cls(teacher, reading.over(prepared), reading.columns)
 
     def batches(self, span: range) -> list[Any]:
-        """Rows to ask about together: of nearly equal length where rows have lengths."""
+        """Rows to ask about together: of nearly equal length where rows have lengths.
+
+        Where no padding is computed they need not be so near, and every batch can be full.
+        """
         if self.rows.lengths is None:
             stops = range(span.start, span.stop, BATCH)
             return [np.arange(start, min(start + BATCH, span.stop)) for start in stops]
         lengths = self.rows.lengths[span.start : span.stop]
-        return [batch + span.start for batch in by_length(lengths, BATCH_TOKENS)]
+        spread = 1.0 if is_packed(self.teacher) else SPREAD
+        return [batch + span.start for batch in by_length(lengths, BATCH_TOKENS, spread)]
 
     @property
     def workers(self) -> int:
@@ -205,21 +215,30 @@ def _open_or_create(
 ) -> Store:
     certificate = provenance(teacher, prepared, codec)
     if store_exists(root):
-        # What is continued is computed as it was begun, whatever a trial would say now.
-        begun = open_store(root).index.provenance.get(PRECISION)
-        return open_store(root, certificate | ({PRECISION: begun} if begun else {}))
+        return _begun(root, certificate)
     asking = Asking.of(teacher, prepared, inputs)
     said = asking.ask(np.arange(min(PROBED, len(prepared))))
     trial = _trial(asking, gives_of(prepared))
     if trial is not None:
         emit({"event": "bf16 tried", **asdict(trial), "taken": trial.is_worth_it})
-        certificate |= {PRECISION: "bf16"} if trial.is_worth_it else {}
     columns = tuple(
         Column(name, "float32", said[name].shape[1:], codec=_codec(name, codec))
         for name in recorded(teacher, gives_of(prepared))
     )
+    if store_exists(root):  # another process began it meanwhile, perhaps after another trial
+        return _begun(root, certificate)
     per_shard = rows_per_shard or rows_per_shard_for(columns, len(prepared))
+    certificate |= {PRECISION: "bf16"} if trial is not None and trial.is_worth_it else {}
     return create(root, Index(columns, len(prepared), per_shard, certificate))
+
+
+def _begun(root: str | Path, certificate: Mapping[str, Any]) -> Store:
+    """A store that is there. What is continued is computed as it was begun, whatever a trial says.
+
+    Raises: RequestError where it holds other knowledge.
+    """
+    begun = open_store(root).index.provenance.get(PRECISION)
+    return open_store(root, {**certificate, **({PRECISION: begun} if begun else {})})
 
 
 def _trial(asking: Asking, gives: str) -> Trial | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,18 @@ from torch import Tensor, nn
 
 from understudy.data.settings import Data
 from understudy.errors import DamagedError, RequestError
-from understudy.students.sentence import StaticEncoder
+from understudy.store import Store
+from understudy.students.sentence import StaticEncoder, preset_encoder
 from understudy.students.text_transformers import preset_classifier
 from understudy.students.tokens import trained_tokens
 from understudy.tasks import Prepared
 from understudy.tasks.reading import Tokenised
 from understudy.tasks.text_classification import TextClassification
-from understudy.teachers import NetworkTeacher
+from understudy.teachers import NetworkTeacher, Tapped, teaching
+from understudy.teachers.precision import Trial
+from understudy.teachers.teacher import is_shareable
 from understudy.teachers.teaching import (
+    Asking,
     bytes_per_row,
     knowledge_key,
     probe,
@@ -258,6 +264,7 @@ def reader(many: Prepared) -> Listening:
 def test_a_pass_by_length_answers_every_row_as_if_it_were_alone(
     many: Prepared, reader: Listening, tmp_path: Path
 ):
+    reader.packed = None  # else padding costs nothing
     store = teach(reader, many, ("text",), tmp_path / "s", rows_per_shard=150)
     shapes = reader.shapes[1:]  # the first was the probe
     assert sum(rows for rows, _ in shapes) == 400
@@ -273,6 +280,14 @@ def test_a_pass_by_length_answers_every_row_as_if_it_were_alone(
         arrays = reader.reading.arrays({"text": texts[row : row + 1]})
         said = reader.answer({name: torch.from_numpy(values) for name, values in arrays.items()})
         np.testing.assert_allclose(found[row], said["logits"][0], rtol=1e-4, atol=1e-5)
+
+
+def test_batches_without_padding_are_full(many: Prepared, reader: Listening):
+    packed = Asking.of(reader, many, ("text",)).batches(range(400))
+    reader.packed = None
+    padded = Asking.of(reader, many, ("text",)).batches(range(400))
+    assert len(packed) < len(padded)
+    assert sorted(np.concatenate(packed)) == sorted(np.concatenate(padded)) == list(range(400))
 
 
 def test_the_tokenizer_is_part_of_the_teacher(many: Prepared, reader: Listening):
@@ -307,3 +322,204 @@ def test_a_teacher_that_reads_raw_texts_is_asked_in_order(many: Prepared, tmp_pa
     texts = many.inputs(np.arange(400), ("text",))["text"]
     found = np.asarray(store.read("logits", 0, 400))
     assert found[:, 0].tolist() == [len(text) for text in texts]
+
+
+# Several threads.
+
+
+class Encoding(NetworkTeacher):
+    """Notes from which threads it is asked; answers NaN for one text."""
+
+    def __init__(
+        self, network: nn.Module, reading: Tokenised, poison: Tensor | None = None
+    ) -> None:
+        super().__init__(network, None, reading, "embedding")
+        self.threads: set[int] = set()
+        self.at_once: set[int] = set()
+        self.most_at_once = 0
+        self.poison = poison
+
+    def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        here = threading.get_ident()
+        self.threads.add(here)
+        self.at_once.add(here)
+        time.sleep(0.002)
+        self.most_at_once = max(self.most_at_once, len(self.at_once))
+        said = super().answer(inputs)
+        self.at_once.discard(here)
+        if self.poison is not None:
+            for row, (ids, mask) in enumerate(zip(*inputs.values(), strict=True)):
+                if torch.equal(ids[mask.bool()], self.poison):
+                    said["embedding"][row] = torch.nan
+        return said
+
+
+@pytest.fixture
+def vectors(many: Prepared) -> Prepared:
+    return replace(many, facts=replace(many.facts, task="text-embedding", classes=()))
+
+
+@pytest.fixture(scope="module")
+def tokens(many: Prepared) -> Tokenised:
+    some = many.inputs(np.arange(400), ("text",))["text"].tolist()
+    return Tokenised(trained_tokens(some, 200, 30))  # some texts are longer
+
+
+@pytest.fixture
+def encode(tokens: Tokenised) -> Callable[..., Encoding]:
+    def made(**given: Any) -> Encoding:
+        torch.manual_seed(0)
+        return Encoding(preset_encoder("tiny", tokens.tokens.size, 30, None), tokens, **given)
+
+    return made
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_several_threads_answer_as_one_does(
+    vectors: Prepared,
+    encode: Callable[..., Encoding],
+    tmp_path: Path,
+    three_threads: None,
+):
+    teacher, alone = encode(), encode()
+    assert teacher.shareable
+    store = teach(teacher, vectors, ("text",), tmp_path / "three", rows_per_shard=150)
+    assert len(teacher.threads - {threading.get_ident()}) == 3
+    assert teacher.most_at_once > 1
+    found = np.asarray(store.read("embedding", 0, 400))
+    torch.set_num_threads(1)
+    one = teach(alone, vectors, ("text",), tmp_path / "one", rows_per_shard=150)
+    assert alone.threads == {threading.get_ident()}
+    assert np.array_equal(found, one.read("embedding", 0, 400))
+    texts = vectors.inputs(np.arange(400), ("text",))["text"]
+    for row in range(0, 400, 7):
+        arrays = teacher.reading.arrays({"text": texts[row : row + 1]})
+        said = teacher.plainly({name: torch.from_numpy(each) for name, each in arrays.items()})
+        np.testing.assert_allclose(found[row], said["embedding"][0], rtol=0, atol=1e-6)
+
+
+def test_an_error_in_one_thread_is_told_and_loses_no_finished_shard(
+    vectors: Prepared, encode: Callable[..., Encoding], tmp_path: Path, three_threads: None
+):
+    row = 217
+    ids = encode().reading.over(vectors).inputs(np.array([row]), ("ids",))["ids"][0]
+    with pytest.raises(RequestError, match=f"embedding are NaN or infinite for .* row {row} first"):
+        teach(encode(poison=torch.from_numpy(ids)), vectors, ("text",), tmp_path, rows_per_shard=40)
+    there = {int(path.stem[-5:]) for path in tmp_path.glob("*.safetensors")}
+    assert there == set(range(row // 40))
+    assert torch.get_num_threads() == 3
+    store = teach(encode(), vectors, ("text",), tmp_path, rows_per_shard=40)
+    assert store.complete
+
+
+def test_an_error_of_the_disk_is_told_and_loses_no_finished_shard(
+    vectors: Prepared,
+    encode: Callable[..., Encoding],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    write = Store.write
+
+    def full(self: Store, shard: int, values: Any) -> None:
+        if shard == 4:
+            raise RequestError("there is no space left on the disk")
+        write(self, shard, values)
+
+    encode().reading.over(vectors)
+    monkeypatch.setattr(Store, "write", full)
+    with pytest.raises(RequestError, match="no space left"):
+        teach(encode(), vectors, ("text",), tmp_path, rows_per_shard=40)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 4
+
+
+def test_who_may_be_asked_by_several_threads(
+    encode: Callable[..., Encoding], make: Callable[..., Counting], reader: Listening
+):
+    class Own(nn.Module):
+        """What a user wrote, which may keep anything between calls."""
+
+    for teacher in (make(), NetworkTeacher(Own()), Tapped(reader, ("model.classifier",)), object()):
+        assert not is_shareable(teacher)
+    assert is_shareable(reader)
+    elsewhere = encode()
+    elsewhere.network.to("meta")
+    assert not is_shareable(elsewhere)
+
+
+def test_a_teacher_of_images_is_asked_by_one_thread(
+    tmp_path: Path, make: Callable[..., Counting], prepared: Prepared, three_threads: None
+):
+    threads: set[int] = set()
+
+    class Noting(Counting):
+        def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            threads.add(threading.get_ident())
+            return super().answer(inputs)
+
+    teach(Noting(make().network), prepared, INPUTS, tmp_path, rows_per_shard=70)
+    assert threads == {threading.get_ident()}
+
+
+# bfloat16.
+
+
+@pytest.mark.parametrize("worth", [True, False])
+def test_bf16_is_tried_on_real_rows_and_what_was_begun_goes_on(
+    vectors: Prepared,
+    encode: Callable[..., Encoding],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    worth: bool,
+):
+    trials: list[Any] = []
+
+    def fake(in_fp32: Any, in_bf16: Any, batches: Any) -> Trial:
+        one, other = in_fp32(batches), in_bf16(batches)
+        trials.append((one, other))
+        return Trial(0.99999, 0.3 if worth else 0.9, 1.0)
+
+    monkeypatch.setattr(teaching, "multiplies_bf16", lambda: True)
+    monkeypatch.setattr(teaching, "tried", fake)
+    monkeypatch.setattr(teaching, "BATCH_TOKENS", 60)  # many batches, so that a trial pays
+    heard: list[Mapping[str, Any]] = []
+    store = teach(encode(), vectors, ("text",), tmp_path, rows_per_shard=150, emit=heard.append)
+    [(one, other)] = trials
+    assert one.shape == other.shape
+    assert not np.array_equal(one, other)
+    assert heard[0] == {
+        "event": "bf16 tried", "cosine": 0.99999, "seconds": 0.3 if worth else 0.9,
+        "seconds_in_fp32": 1.0, "taken": worth,
+    }  # fmt: skip
+    assert store.index.provenance.get("precision") == ("bf16" if worth else None)
+    found = np.asarray(store.read("embedding", 0, 400))
+    # Continued where a trial is not made: as it was begun.
+    monkeypatch.setattr(teaching, "multiplies_bf16", lambda: False)
+    exact = np.asarray(
+        teach(encode(), vectors, ("text",), tmp_path / "exact").read("embedding", 0, 400)
+    )
+    assert np.allclose(found, exact, rtol=0, atol=1e-6) is not worth
+    store.set_aside(1)
+    again = teach(encode(), vectors, ("text",), tmp_path, rows_per_shard=150)
+    assert np.array_equal(found, again.read("embedding", 0, 400))
+
+
+def test_bf16_is_not_tried_for_few_rows_or_on_another_processor(
+    vectors: Prepared,
+    encode: Callable[..., Encoding],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    heard: list[Mapping[str, Any]] = []
+    monkeypatch.setattr(teaching, "multiplies_bf16", lambda: True)
+    teach(encode(), vectors, ("text",), tmp_path / "few", emit=heard.append)
+    monkeypatch.setattr(teaching, "multiplies_bf16", lambda: False)
+    monkeypatch.setattr(teaching, "BATCH_TOKENS", 60)
+    teach(encode(), vectors, ("text",), tmp_path / "none", emit=heard.append)
+    assert {record["event"] for record in heard} == {"taught"}

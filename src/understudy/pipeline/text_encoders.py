@@ -135,7 +135,8 @@ def _vectors_of_tokens(
     import torch
     from safetensors.torch import load_file, save_file
 
-    from understudy.students.sentence import SentenceEncoder, StaticEncoder, packing
+    from understudy.students.packed import packed
+    from understudy.students.sentence import SentenceEncoder, StaticEncoder
 
     kinds = SentenceEncoder | StaticEncoder
     parts = teacher.network.modules() if teacher else ()
@@ -148,13 +149,13 @@ def _vectors_of_tokens(
     path = Path(prepared.raw.store.root).parent / f"token-vectors-{key}.safetensors"
     if not path.is_file():
         around = tokens.encode([""])[0].astype(np.int64)  # what stands around every text
-        half, found = len(around) // 2, []
+        half, found, answering = len(around) // 2, [], packed(encoder) or encoder
         for ids in np.array_split(numbers, -(-len(numbers) // TOKENS_AT_ONCE)):
             table = np.tile(np.insert(around, half, 0), (len(ids), 1))
             table[:, half] = ids
             given = torch.from_numpy(table)
-            with torch.no_grad(), packing(encoder):
-                found.append(encoder(given, torch.ones_like(given)))
+            with torch.no_grad():
+                found.append(answering(given, torch.ones_like(given)))
         vectors = {"vectors": torch.cat(found)}
         replace_atomically(path, lambda file: save_file(vectors, str(file)))
     return load_file(path)["vectors"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -21,8 +22,11 @@ class PairScores(nn.Module):
         self.body = body
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        scores: Tensor = self.body(ids.flatten(0, 1), mask.flatten(0, 1))
-        return scores.reshape(ids.shape[:2])
+        return self.of(self.body, ids, mask)
+
+    def of(self, body: Callable[..., Tensor], ids: Tensor, mask: Tensor) -> Tensor:
+        """The same, by whatever answers as the body does."""
+        return body(ids.flatten(0, 1), mask.flatten(0, 1)).reshape(ids.shape[:2])
 
 
 class CosineScores(nn.Module):
@@ -36,7 +40,11 @@ class CosineScores(nn.Module):
         self.body = body
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        vectors: Tensor = self.body(ids.flatten(0, 1), mask.flatten(0, 1))
+        return self.of(self.body, ids, mask)
+
+    def of(self, body: Callable[..., Tensor], ids: Tensor, mask: Tensor) -> Tensor:
+        """The same, by whatever answers as the body does."""
+        vectors = body(ids.flatten(0, 1), mask.flatten(0, 1))
         unit = nn.functional.normalize(vectors, dim=-1).reshape(*ids.shape[:2], -1)
         scores: Tensor = SCALE * (unit[:, :1] * unit[:, 1:]).sum(-1)
         return scores

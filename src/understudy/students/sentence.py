@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,10 +13,8 @@ from torch import Tensor, nn
 from understudy.students.cutting import cut_model
 from understudy.students.embedding import fill, rareness, weighted_mean
 from understudy.students.hugging_face import described
-from understudy.students.packing import can_pack, packed_states
-from understudy.students.text_transformers import miniature, model_inputs, token_types
-
-Pooling = Literal["mean", "cls", "max"]
+from understudy.students.packing import Pooling
+from understudy.students.text_transformers import miniature, model_inputs
 
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {
     "torch.nn.modules.linear.Identity": nn.Identity,
@@ -69,8 +66,6 @@ class SentenceEncoder(nn.Module):
         self.pooling = pooling
         self.dense = nn.Sequential(*dense)
         self.normalise = normalise
-        self.packs = False
-        """Whether texts are packed for now, as `packing` asks."""
 
     @property
     def width(self) -> int:
@@ -82,12 +77,12 @@ class SentenceEncoder(nn.Module):
         return f"{self.pooling}, normalise={self.normalise}, {described(self.model)}"
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        given = model_inputs(self.model.config, ids, mask)
-        if self.packs:
-            states = packed_states(self.model, ids, mask, token_types(ids, mask))
-        else:
-            states = self.model(**given).last_hidden_state
-        return _finished(pooled(states, mask, self.pooling), self.dense, self.normalise)
+        states = self.model(**model_inputs(self.model.config, ids, mask)).last_hidden_state
+        return self.finished(pooled(states, mask, self.pooling))
+
+    def finished(self, vectors: Tensor) -> Tensor:
+        """What becomes of the pooled states [B, D]: the embeddings [B, E]."""
+        return _finished(vectors, self.dense, self.normalise)
 
 
 class StaticEncoder(nn.Module):
@@ -219,16 +214,3 @@ def _width(dense: nn.Sequential, width: int) -> int:
 def _finished(vectors: Tensor, dense: nn.Sequential, normalise: bool) -> Tensor:
     mapped: Tensor = dense(vectors)
     return nn.functional.normalize(mapped, dim=-1) if normalise else mapped
-
-
-@contextmanager
-def packing(network: nn.Module) -> Iterator[None]:
-    """Let every encoder in a network pack its texts, where it can."""
-    found = [part for part in network.modules() if isinstance(part, SentenceEncoder)]
-    for encoder in found:
-        encoder.packs = can_pack(encoder.model)
-    try:
-        yield
-    finally:
-        for encoder in found:
-            encoder.packs = False

@@ -18,10 +18,10 @@ from understudy.students.hugging_face import (
     refuse_missing,
     refuse_pickles,
 )
+from understudy.students.packing import Pooling
 from understudy.students.sentence import (
     ACTIVATIONS,
     Dense,
-    Pooling,
     SentenceEncoder,
     StaticEncoder,
 )

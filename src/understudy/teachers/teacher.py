@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from understudy.errors import RequestError
-from understudy.students.sentence import packing
+from understudy.students.packed import in_bf16, packed
 from understudy.tasks.reading import AsStored, Reading
 
 
@@ -44,6 +45,16 @@ def is_repeatable(teacher: Teacher) -> bool:
     return bool(getattr(teacher, "repeatable", True))
 
 
+def is_shareable(teacher: Teacher) -> bool:
+    """Whether several threads may ask it at once; one that does not say is asked by one alone."""
+    return bool(getattr(teacher, "shareable", False))
+
+
+def is_packed(teacher: Teacher) -> bool:
+    """Whether it computes nothing for padding."""
+    return getattr(teacher, "packed", None) is not None
+
+
 def as_tensors(arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Arrays as tensors that share their memory; texts stay arrays of str."""
     return {
@@ -69,18 +80,39 @@ class NetworkTeacher:
         self.classes = classes
         self.reading = reading
         self.gives = gives
+        self.packed = packed(network)
+        """The network without padding, where it can be asked so."""
         plain = fingerprint(network)
         reads = reading.fingerprint if reading else ""
         # Rows taken as they are add nothing, so that such a network keeps its fingerprint.
         self.fingerprint = digest_of({}, f"{plain} {reads}") if reads else plain
 
+    @property
+    def shareable(self) -> bool:
+        """Whether several threads may ask it at once: where it is packed, on a processor.
+
+        What then runs is ours and keeps nothing between calls; of other networks, a user's own
+        among them, nobody knows what they keep.
+        """
+        devices = {weight.device.type for weight in self.network.parameters()}
+        return self.packed is not None and devices == {"cpu"}
+
     def answer(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
         """Shapes: what its reading gives, [B, ...] -> logits [B, C], or embedding [B, D].
 
-        Texts are packed where its encoder can, which is faster and gives the same to 1e-6.
+        Texts are packed where its network can, which is faster and gives the same to 1e-6.
         """
-        with packing(self.network):
+        if self.packed is None:
             return self.plainly(inputs)
+        with torch.no_grad():
+            return {self.gives: self.packed(*inputs.values()).float()}
+
+    def rounded(self) -> NetworkTeacher:
+        """A copy that computes in bfloat16 where it is packed; only for one that is shareable."""
+        made = copy.copy(self)
+        made.network = in_bf16(self.network)
+        made.packed = packed(made.network)
+        return made
 
     def plainly(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
         """The same, with every row in its place inside the network."""

@@ -89,7 +89,7 @@ def narrow(distilled: Callable[..., Run]) -> Run:
 @pytest.fixture(scope="module")
 def nested(distilled: Callable[..., Run]) -> Run:
     objective = "objective=[{matryoshka: {dimensions: [8, 32]}}]"
-    return distilled("nested", "static-128", "--set", objective)
+    return distilled("nested", "{preset: static-128, axes: principal}", "--set", objective)
 
 
 def steps(run: Run, state: str) -> list[str]:
@@ -232,7 +232,7 @@ def test_one_pass_of_the_teacher_serves_every_width(narrow: Run, distilled: Call
 
 
 def test_prefixes_are_scored_at_every_length(nested: Run):
-    """Matryoshka turns the axes by itself, and its table follows from the exported vectors."""
+    """Along principal axes, of as many dimensions; the table follows from the exported vectors."""
     card = nested.scorecard
     assert card["space"]["axes"] == "principal"
     assert "which changes no cosine" in card["space"]["text"]

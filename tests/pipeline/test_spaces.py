@@ -75,9 +75,10 @@ RELATING = Matryoshka(SimilarityKl(), (8, 32))
         (Preset("static", dimensions=24), None, (24, "principal", ())),
         (Preset("static", dimensions=24, axes="teacher"), None, (24, "teacher", ())),
         (FromTeacher(Cut((0,), dimensions=9)), None, (9, "principal", ())),
-        ("static", CUTTING, (WIDE, "principal", (8, 32))),
+        ("static", CUTTING, (WIDE, "teacher", (8, 32))),
+        (Preset("static", axes="principal"), CUTTING, (WIDE, "principal", (8, 32))),
+        (Preset("static", dimensions=40), CUTTING, (40, "principal", (8, 32))),
         ("static", RELATING, (WIDE, "teacher", (8, 32))),
-        (Preset("static", axes="teacher"), CUTTING, (WIDE, "teacher", (8, 32))),
     ],
 )
 def test_axes_follow_from_what_is_asked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from safetensors.numpy import load_file
 
 from understudy.errors import RequestError
-from understudy.students.projection import Projection, fitted, read_projection
+from understudy.students.projection import Projection, evening, fitted, read_projection
 
 ROWS, WIDE = 300, 20
 
@@ -48,6 +49,36 @@ def test_directions_are_those_of_the_singular_values(vectors: np.ndarray, dimens
     assert found.kept == pytest.approx(min(1.0, shares.sum()), abs=1e-6)
     largest = np.abs(mine).argmax(axis=0)
     assert (mine[largest, np.arange(dimensions)] > 0).all()
+
+
+@pytest.mark.parametrize("lengths", [(), (4,), (3, 9)])
+def test_numbers_carry_alike_between_lengths_that_span_the_leading_spaces(
+    vectors: np.ndarray, lengths: tuple[int, ...]
+):
+    dimensions = 14
+    plain, even = fitted(blocks(vectors), dimensions), fitted(blocks(vectors), dimensions, lengths)
+    rows = vectors.astype(np.float64) / np.linalg.norm(vectors, axis=1, keepdims=True)
+    edges = [0, *lengths, dimensions]
+    for start, stop in itertools.pairwise(edges):
+        wanted = reference(vectors, stop)[0]
+        mine = even.directions.numpy()[:, :stop].astype(np.float64)
+        np.testing.assert_allclose(mine @ mine.T, wanted @ wanted.T, atol=1e-5)
+        part = slice(start, stop)
+        spread = [np.ptp(each.shares.numpy()[part]) for each in (plain, even)]
+        assert spread[1] < 0.7 * spread[0]
+    assert even.kept == pytest.approx(plain.kept, abs=1e-6)
+    measured = ((rows @ even.directions.numpy()) ** 2).sum(0) / ROWS
+    np.testing.assert_allclose(even.shares.numpy(), measured, atol=0.05)
+    mine = even.directions.numpy().astype(np.float64)
+    np.testing.assert_allclose(mine.T @ mine, np.eye(dimensions), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 64])
+def test_the_turn_is_a_rotation(size: int):
+    from scipy.fft import dct
+
+    np.testing.assert_allclose(evening(size), dct(np.eye(size), axis=-1, norm="ortho"), atol=1e-12)
+    np.testing.assert_allclose(evening(size).T @ evening(size), np.eye(size), atol=1e-12)
 
 
 def test_the_same_vectors_in_other_blocks_and_lengths_give_the_same(vectors: np.ndarray):

@@ -47,6 +47,14 @@ class Space:
         return self.dimensions == self.of and self.axes == "teacher"
 
     @property
+    def steps(self) -> tuple[int, ...] | None:
+        """Lengths whose first numbers are to span the leading principal space of so many.
+
+        None where all are in order: a rotation of the whole space is for nothing else.
+        """
+        return None if self.dimensions == self.of and not self.prefixes else self.prefixes
+
+    @property
     def is_fitted(self) -> bool:
         """Whether it is known only when the teacher has been asked."""
         return self.axes == "principal"
@@ -76,14 +84,14 @@ def space_of(production: Production) -> Space | None:
             f"student.dimensions is {dimensions}, but the teacher's vectors have {of}; name {of} "
             "or fewer"
         )
-    prefixes, ordered = _prefixes(production.asked_objective)
+    prefixes = _prefixes(production.asked_objective)
     if prefixes and prefixes[-1] > dimensions:
         raise RequestError(
             f"objective: matryoshka names {prefixes[-1]} dimensions, but the student's vectors "
             f"have {dimensions}; name {dimensions} or fewer"
         )
     if axes == "auto":
-        axes = "principal" if dimensions < of or ordered else "teacher"
+        axes = "principal" if dimensions < of else "teacher"
     if axes == "principal":
         from understudy.students.projection import too_few
 
@@ -99,13 +107,12 @@ def _asked(spec: Any) -> tuple[int | None, Axes]:
     return (part.dimensions, part.axes) if isinstance(part, Preset | Cut) else (None, "auto")
 
 
-def _prefixes(objective: Objective) -> tuple[tuple[int, ...], bool]:
-    """The lengths that vectors may be cut to, and whether they meet the teacher's own prefixes."""
+def _prefixes(objective: Objective) -> tuple[int, ...]:
+    """The lengths that vectors may be cut to, in order."""
     from understudy.objectives import Matryoshka
 
-    cutting = [part.term for part in objective.terms if isinstance(part.term, Matryoshka)]
-    lengths = sorted({length for term in cutting for length in term.dimensions})
-    return tuple(lengths), any(not term.relational for term in cutting)
+    cutting = (part.term for part in objective.terms if isinstance(part.term, Matryoshka))
+    return tuple(sorted({length for term in cutting for length in term.dimensions}))
 
 
 def rows_to_fit(prepared: Prepared) -> IntArray:
@@ -131,7 +138,8 @@ def projection_key(production: Production) -> str:
     """Equal when, and only when, the same projection would be fitted."""
     space = production.space
     assert space is not None
-    return content_key(["projection", production.knowledge_key, space.dimensions])
+    made = {"knowledge": production.knowledge_key, "dimensions": space.dimensions}
+    return content_key({**made, "steps": space.steps})
 
 
 def space_key(production: Production) -> list[str]:
@@ -139,7 +147,7 @@ def space_key(production: Production) -> list[str]:
     space = production.space
     if space is None or space.is_the_teachers:
         return []
-    return [f"{space.axes}-{space.dimensions}"]
+    return [f"{space.axes}-{space.dimensions}", *map(str, space.steps or ())]
 
 
 def is_fitted(production: Production) -> bool:
@@ -210,7 +218,7 @@ def _fitted(production: Production, space: Space) -> Projection:
         for start in range(0, len(rows), ROWS_AT_ONCE):
             yield store.gather(rows[start : start + ROWS_AT_ONCE], ("embedding",))["embedding"]
 
-    return fitted(blocks(), space.dimensions)
+    return fitted(blocks(), space.dimensions, space.steps)
 
 
 def refuse_live(production: Production) -> None:
@@ -240,9 +248,9 @@ def told_of(production: Production) -> dict[str, Any] | None:
     kept = projection.kept
     if space.is_fitted:
         share = "" if kept is None else f", which keep {kept:.1%} of their squared length"
-        axes = f"along their {space.dimensions} principal components{share}"
+        axes = f"in the space of their {space.dimensions} principal components{share}"
         if space.dimensions == space.of:
-            axes = "turned to their principal components, which changes no cosine"
+            axes = "turned to their principal space, which changes no cosine"
     else:
         axes = f"cut to the first {space.dimensions}"
     text = (

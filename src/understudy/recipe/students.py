@@ -11,8 +11,7 @@ Vocabulary = int | Literal["used"] | None
 """How many tokens a tokenizer keeps: so many, all that the transfer set uses, or all it has."""
 Axes = Literal["auto", "teacher", "principal"]
 """Which numbers of a teacher's vectors an encoder learns: the first of them as they are, or those
-along its principal components; auto: as they are, unless there are to be fewer, or the objective
-cuts vectors short, for then their order matters."""
+along its principal components; auto: as they are, unless there are to be fewer."""
 
 
 @dataclass(frozen=True)

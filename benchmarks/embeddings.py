@@ -104,6 +104,16 @@ class Tests:
             "drop_in": _overlap(dropped, wanted) if dropped else float("nan"),
         }
 
+    def dropped_in(self, vectors: Any, target: Any, teacher: Any) -> float:
+        """The share of the teacher's ten nearest that a model's queries find among the documents'
+        vectors of `target`, which has the model's dimensions."""
+        start = 2 * len(self.first)
+        stop = start + len(self.search.queries)
+        asked, wanted = (retrieval.unit(table[start:stop]) for table in (vectors, teacher))
+        pool, whole = (retrieval.unit(table[stop:]) for table in (target, teacher))
+        found = retrieval.nearest(asked, pool, 10)
+        return _overlap(found, retrieval.nearest(wanted, whole, 10))
+
 
 def _overlap(found: retrieval.Ranking, wanted: retrieval.Ranking) -> float:
     shares = retrieval.neighbour_overlap(found.documents, wanted.documents, 10)

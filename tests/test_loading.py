@@ -15,6 +15,7 @@ from understudy.errors import RequestError
 from understudy.export.onnx import write
 from understudy.loading import Answer, load
 from understudy.students import Blueprint, build
+from understudy.students.projection import Projection
 from understudy.students.sentence import StaticEncoder
 from understudy.students.tokens import trained_tokens
 from understudy.tasks import Prepared
@@ -218,6 +219,25 @@ def test_vectors_of_texts(tmp_path: Path):
     for ask in (model.predict, model.answers):
         with pytest.raises(RequestError, match="gives vectors and no classes; call embed instead"):
             ask("a")
+
+
+def test_a_teachers_vectors_are_brought_into_the_models_space(tmp_path: Path, text_run: Path):
+    tokens = trained_tokens(WORDS, 120, 16).bare()
+    blueprint = Blueprint("preset", "static", (tokens.size, 16), 2, reads="text")
+    facts = ModelFacts("text-embedding", blueprint, {"tokens": 16}, ())
+    save_network(tmp_path, StaticEncoder(tokens.size, 2), facts, Tokenised(tokens))
+    given = np.array([[3.0, 4.0, 9.0]])
+    model = load(tmp_path)
+    assert model.project(given).tolist() == given.tolist()  # in its teacher's own space
+    Projection.leading(3, 2).save(tmp_path / "projection.safetensors")
+    np.testing.assert_allclose(model.project(given), [[0.6, 0.8]], atol=1e-6)
+    with pytest.raises(RequestError, match="the teacher's have the shape"):
+        model.project(given[:, :2])
+    (tmp_path / "projection.safetensors").write_bytes(b"not this")
+    with pytest.raises(RequestError, match="cannot be read"):
+        model.project(given)
+    with pytest.raises(RequestError, match="tells classes apart"):
+        load(text_run).project(given)
 
 
 def test_threads_of_an_artefact_are_pinned_and_do_not_spin(text_run: Path):

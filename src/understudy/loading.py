@@ -43,6 +43,8 @@ class Model:
     classes: tuple[str, ...]
     form: dict[str, Any]
     predictor: Predictor
+    folder: Path | None = None
+    """Where it was loaded from."""
 
     def predict(self, given: Any) -> list[Answer]:
         """One answer for each input: an image file, PIL image or text, several, or an array.
@@ -109,6 +111,24 @@ class Model:
         self._refuse_unless("embedding")
         return tables_of(self.predictor, self._rows(given))
 
+    def project(self, vectors: Any) -> Any:
+        """Its teacher's vectors [N, D] in this model's space, such as those of an index.
+
+        Returns float32 [N, K], of length one; those of a model in its teacher's own space stay.
+        Raises: RequestError where they are not of the teacher's dimensions, or the projection
+        beside the model cannot be read.
+        """
+        import numpy as np
+
+        from understudy.students.projection import read_projection
+        from understudy.tasks.folders import PROJECTION
+
+        self._refuse_unless("embedding")
+        path = None if self.folder is None else self.folder / PROJECTION
+        if path is None or not path.is_file():
+            return np.asarray(vectors, dtype=np.float32)
+        return read_projection(path).of_array(vectors)
+
     def scores(self, query: str, documents: Sequence[str]) -> Any:
         """How well each document answers the query, more is better: float32 [documents].
 
@@ -165,7 +185,7 @@ def _artefact(folder: Path) -> Model:
         raise RequestError(
             f"{path}, which names the classes of the model beside it, cannot be read: {error}"
         ) from error
-    return Model(task, classes, form, onnx.load(folder))
+    return Model(task, classes, form, onnx.load(folder), folder)
 
 
 def _network(folder: Path, module: nn.Module | None, allow_code: bool) -> Model:
@@ -179,4 +199,4 @@ def _network(folder: Path, module: nn.Module | None, allow_code: bool) -> Model:
     gives = task_named(facts.task).gives
     teacher = NetworkTeacher(network, reading=load_reading(folder), gives=gives)
     predictor = TeacherPredictor(folder.name, teacher, gives)
-    return Model(facts.task, facts.classes, dict(facts.form), predictor)
+    return Model(facts.task, facts.classes, dict(facts.form), predictor, folder)

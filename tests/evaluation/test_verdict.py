@@ -48,6 +48,8 @@ def test_vectors_that_can_drop_in_are_said_to():
     _, why, _ = conclusion(card)
     assert "the student keeps 90.0% of the teacher's nDCG@10; in an index that the teacher" in why
     assert "it finds 85% of the teacher's ten nearest; the recovered gap" in why
+    _, why, _ = conclusion({**card, "space": {"dimensions": 128}})
+    assert "in an index that the teacher made, brought into its space, it finds 85%" in why
     card["comparison"] = {"student": {**student, "drop_in_overlap": None}}
     assert "index" not in conclusion(card)[1]
 

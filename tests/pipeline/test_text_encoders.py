@@ -13,6 +13,7 @@ from understudy.errors import RequestError
 from understudy.pipeline.text_encoders import design_encoder
 from understudy.pipeline.text_students import Design, tokens_for, transfer_texts
 from understudy.recipe.students import Cut, FromTeacher, Preset
+from understudy.students.projection import Projection
 from understudy.students.sentence import (
     Dense,
     SentenceEncoder,
@@ -133,6 +134,71 @@ def test_a_folder_of_another_dimension_is_widened(
     assert [type(part) for part in network.dense] == [Dense, Dense]
     same = design_encoder(str(tmp_path), rows, teacher, 32)
     torch.testing.assert_close(answers(same, ["rain"]), vectors(encoder, tokens, ["rain"]))
+
+
+@pytest.fixture(scope="module")
+def turned() -> Projection:
+    """Twenty directions in the teacher's space that are none of its own axes."""
+    torch.manual_seed(9)
+    return Projection(torch.linalg.qr(torch.randn(WIDTH, 20))[0], torch.full((20,), 0.05))
+
+
+@pytest.mark.parametrize(
+    ("spec", "table"),
+    [
+        (Preset("static", dimensions=20), 20),
+        (Preset("static-12", dimensions=20), 12),
+        (Preset("static-64", dimensions=20), 64),
+        (Preset("static-200", dimensions=20), 200),
+        (Preset("static", start="random", dimensions=20), 20),
+        (Preset("tiny", dimensions=20), None),
+        (FromTeacher(Cut((1,), dimensions=20)), None),
+        (FromTeacher(Cut((0,), width=64, dimensions=20)), None),
+    ],
+)
+def test_every_student_can_be_narrower_than_its_teacher(
+    rows: Prepared, teacher: NetworkTeacher, turned: Projection, spec: object, table: int | None
+):
+    made = design_encoder(spec, rows, teacher, WIDTH, turned)
+    found = answers(made, ["play the song", "rain"])
+    assert found.shape == (2, 20)
+    assert made.blueprint.classes == 20
+    network = made.fresh()
+    assert network.width == 20
+    assert len(network.dense) == (0 if table == 20 else 1)
+    if table is not None:
+        assert network.embedding.weight.shape[1] == table
+
+
+@pytest.mark.parametrize(
+    "spec", [Preset("static-20", dimensions=20), Preset("static-128", dimensions=20)]
+)
+def test_a_narrow_static_student_starts_along_the_directions(
+    rows: Prepared, teacher: NetworkTeacher, turned: Projection, spec: Preset
+):
+    tokens = teacher.reading.tokens
+    first, last = tokens.encode([""])[0].tolist()
+    alone = torch.tensor([[first, number, last] for number in range(tokens.size)])
+    with torch.no_grad():
+        wanted = turned.of(teacher.network(alone, torch.ones_like(alone)))
+        ids = torch.arange(tokens.size).unsqueeze(1)
+        found = design_encoder(spec, rows, teacher, WIDTH, turned).fresh()(
+            ids, torch.ones_like(ids)
+        )
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_all_layers_of_the_teacher_are_its_projection(
+    rows: Prepared, teacher: NetworkTeacher, turned: Projection, tmp_path: Path
+):
+    some = transfer_texts(rows)[:5]
+    wanted = turned.of(vectors(teacher.network, teacher.reading.tokens, some))
+    made = design_encoder(FromTeacher(Cut((0, 1))), rows, teacher, WIDTH, turned)
+    torch.testing.assert_close(answers(made, some), wanted, rtol=1e-4, atol=1e-5)
+    teacher.reading.tokens.save(tmp_path)
+    save_encoder(tmp_path, teacher.network, 12)
+    folder = design_encoder(str(tmp_path), rows, teacher, WIDTH, turned)
+    torch.testing.assert_close(answers(folder, some), wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_what_makes_no_embeddings_is_refused(

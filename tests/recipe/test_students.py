@@ -28,6 +28,14 @@ RECIPE = "task: text-classification\ndata: rows.csv\nteacher: {train: tiny}\nstu
             "{from_teacher: {layers: [1], heads: 2, width: 64, vocabulary: 500}}",
             FromTeacher(Cut((1,), 2, 64, 500)),
         ),
+        (
+            "{preset: static, dimensions: 128, axes: teacher}",
+            Preset("static", dimensions=128, axes="teacher"),
+        ),
+        (
+            "{from_teacher: {layers: [1], dimensions: 64, axes: principal}}",
+            FromTeacher(Cut((1,), dimensions=64, axes="principal")),
+        ),
     ],
 )
 def test_a_student_is_read_as_it_is_written(written: str, student: object):
@@ -48,6 +56,13 @@ def test_a_student_is_read_as_it_is_written(written: str, student: object):
         ("{preset: static, vocabulary: all}", "student.vocabulary"),
         ("{preset: static, start: fresh}", "student.start"),
         ("{preset: static, dropout: 1}", "student.dropout is 1"),
+        ("{preset: static, dimensions: 0}", "student.dimensions is 0; it must be 1 or more"),
+        (
+            "{preset: static, dimensions: 1.5}",
+            "student.dimensions is 1.5; it must be a whole number",
+        ),
+        ("{preset: static, axis: teacher}", "did you mean 'axes'?"),
+        ("{from_teacher: {layers: [0], dimensions: -3}}", "dimensions is -3; it must be 1 or more"),
         ("{from_teacher: {layers: []}}", "from_teacher.layers is []; give at least one layer"),
         ("{from_teacher: {layers: [2, 0]}}", "counted from 0, each once and in order"),
         ("{from_teacher: {layers: [0, 0]}}", "each once"),

@@ -38,6 +38,8 @@ def test_the_card_of_a_search_speaks_of_vectors_not_of_classes(search_material):
     assert "On 40 test queries, on which it was not trained:" in card
     assert "| model | nDCG@10 | 95% interval | shares the teacher's ten nearest |" in card
     assert "In an index that its teacher made it finds" in card
+    apart = model_card("scifact", {**search_material.scorecard, "space": {"dimensions": 8}}, ())
+    assert "made, brought into its space by `projection.safetensors`, it finds" in apart
     assert "of the queries its teacher finds something relevant" in card
     for word in ("calibration", "Brier", "classes", "The control is", "None"):
         assert word not in card

@@ -74,6 +74,8 @@ def test_a_search_says_what_becomes_of_neighbours(search_material, pairs_materia
         f"of the teacher's ten nearest; {versus['drop_in_overlap']:.1%} in an index that the "
         "teacher made",
     )
+    apart = _figures({**search_material.scorecard, "space": {"dimensions": 128}})
+    assert apart["Neighbours kept"][1].endswith("the teacher made, brought into its space")
     assert "Recovered gap" not in found
     assert found["Quality kept"][1].startswith("nDCG@10 0.")
     assert _figures(pairs_material.scorecard)["Quality kept"][1].startswith("Spearman correlation")

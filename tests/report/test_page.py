@@ -1,11 +1,14 @@
 """The parts of a page, and which sections have something to say."""
 
+from dataclasses import replace
+
 from understudy.report import Material
 from understudy.report.page import SECTIONS, page_of
 
 
 def test_a_finished_run_fills_every_section(material):
-    expected = {name: title for name, title in SECTIONS.items() if name != "matches"}
+    of_vectors = ("matches", "prefixes")
+    expected = {name: title for name, title in SECTIONS.items() if name not in of_vectors}
     assert page_of(material).contents == expected
 
 
@@ -43,3 +46,21 @@ def test_facts_are_taken_from_where_the_scorecard_has_them(material, card):
     assert page.knowledge["Time to ask"] == "0.42 s"
     assert page.conditions["Batch"] == "128"
     assert page.timings["Teacher"] == "38 s"
+
+
+def test_vectors_in_another_space_and_cut_short_are_told(search_material):
+    card = search_material.scorecard
+    entry = {
+        "model": "onnx",
+        "dimensions": 64,
+        "bytes_per_vector": 256,
+        "quality": {card["metric"]: {"value": 0.5, "low": 0.4, "high": 0.6}},
+        "agreement": 0.5,
+        "drop_in_overlap": 0.25,
+    }
+    told = {**card, "space": {"text": "They have 64 dimensions."}, "prefixes": [entry]}
+    page = page_of(replace(search_material, scorecard=told))
+    assert page.space == "They have 64 dimensions."
+    assert page.contents["prefixes"] == "What shorter vectors cost"
+    assert [cell.text for cell in page.prefixes.rows[0].cells][2:] == ["50.0%", "25.0%"]
+    assert (page_of(search_material).space, page_of(search_material).prefixes) == ("", None)

@@ -11,6 +11,7 @@ from understudy.students.sentence import (
     SentenceEncoder,
     StaticEncoder,
     cut_encoder,
+    end_in,
     pooled,
     preset_encoder,
 )
@@ -111,3 +112,19 @@ def test_without_a_map_it_begins_with_their_main_directions():
     found = encoder(ids, torch.ones_like(ids))
     wanted = torch.nn.functional.normalize(vectors, dim=1)
     torch.testing.assert_close(found @ found.T, wanted @ wanted.T, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("maps", ["none", "linear", "tanh"])
+def test_an_encoder_ends_along_given_directions(maps: str):
+    torch.manual_seed(0)
+    encoder = StaticEncoder(50, 8, outputs=None if maps == "none" else 6).eval()
+    if maps == "tanh":
+        encoder.dense = torch.nn.Sequential(Dense(8, 6, "torch.nn.modules.activation.Tanh"))
+    with torch.no_grad():
+        encoder.normalise = False
+        wide = encoder(IDS, MASK)
+        directions = torch.linalg.qr(torch.randn(wide.shape[1], 3))[0]
+        end_in(encoder, directions)
+        torch.testing.assert_close(encoder(IDS, MASK), wide @ directions)
+    assert encoder.width == 3
+    assert len(encoder.dense) == {"none": 1, "linear": 1, "tanh": 2}[maps]

@@ -17,6 +17,7 @@ from understudy.errors import RequestError
 from understudy.students import Blueprint, build
 from understudy.tasks.folders import (
     CONFIG,
+    PROJECTION,
     WEIGHTS,
     ModelFacts,
     load_body,
@@ -94,7 +95,10 @@ def test_a_saved_network_answers_alike_bit_for_bit(
     with torch.no_grad():
         assert torch.equal(loaded(STORED), wanted)
     assert read_facts(tmp_path / "model") == facts
-    assert weight_bytes(tmp_path / "model") == (tmp_path / "model" / WEIGHTS).stat().st_size
+    weights = (tmp_path / "model" / WEIGHTS).stat().st_size
+    assert weight_bytes(tmp_path / "model") == weights
+    (tmp_path / "model" / PROJECTION).write_bytes(b"beside the model")
+    assert weight_bytes(tmp_path / "model") == weights
 
 
 def test_tied_weights_are_stored_once_and_stay_tied(tmp_path: Path):

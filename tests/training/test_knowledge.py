@@ -11,12 +11,13 @@ import torch
 from understudy.errors import RequestError
 from understudy.store import Store
 from understudy.students import Blueprint, build
+from understudy.students.projection import Projection
 from understudy.students.tokens import trained_tokens
 from understudy.tasks import Prepared
 from understudy.tasks.reading import Tokenised
 from understudy.teachers import NetworkTeacher
 from understudy.teachers.teacher import as_tensors
-from understudy.training.knowledge import Knowledge, Live, Nothing, Stored
+from understudy.training.knowledge import Knowledge, Live, Narrowed, Nothing, Stored
 
 ROWS = np.array([0, 3, 61, 62, 299])
 
@@ -51,6 +52,26 @@ def test_stored_answers_are_those_of_the_rows_asked_for(
 def test_a_name_that_was_not_recorded_is_told(store: Store, inputs: dict[str, torch.Tensor]):
     with pytest.raises(RequestError, match="has no column 'embedding'"):
         Stored(store, frozenset({"embedding"})).of(ROWS, inputs)
+
+
+def test_embeddings_are_projected_as_they_are_read_and_the_rest_stays():
+    class Said(Nothing):
+        announced: object = None
+
+        def of(self, rows: object, inputs: object) -> dict[str, torch.Tensor]:
+            vectors = torch.tensor([[3.0, 4.0, 9.0]], dtype=torch.float16)
+            return {"embedding": vectors, "tap/layer": vectors}
+
+        def announce(self, rows: object) -> None:
+            self.announced = rows
+
+    whole = Said()
+    narrow = Narrowed(whole, Projection.leading(3, 2))
+    said = narrow.of(ROWS[:1], {})
+    torch.testing.assert_close(said["embedding"], torch.tensor([[0.6, 0.8]]))
+    assert said["tap/layer"].shape == (1, 3)
+    narrow.announce(ROWS)
+    assert whole.announced is ROWS
 
 
 def test_live_answers_may_take_part_in_a_gradient(

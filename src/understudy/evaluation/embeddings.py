@@ -52,6 +52,8 @@ class EmbeddingEvidence:
     test: Pairs | Search
     vectors: Mapping[str, Vectors]
     facts: Mapping[str, Facts]
+    projected: Vectors | None = None
+    """The teacher's vectors in its students' space [T, K], where that is not its own."""
     rankings: Mapping[str, Ranking] = field(default_factory=dict)
     scores: Mapping[str, Floats] = field(default_factory=dict)
     speeds: Mapping[str, Speed] = field(default_factory=dict)
@@ -92,6 +94,11 @@ class EmbeddingEvidence:
         return self.test.metric
 
     @property
+    def target(self) -> Vectors | None:
+        """What students learn to answer for each text [T, K]; None where it is no vector."""
+        return self.vectors.get("teacher") if self.projected is None else self.projected
+
+    @property
     def names(self) -> list[str]:
         """Every model, in the order of the scorecard."""
         return in_order([*self.vectors, *self.rankings, *self.scores])
@@ -111,9 +118,9 @@ class Found:
     overlap: Floats | None = None
     """The share of the nearest ten that are the teacher's too, each in its own space."""
     drop_in: Floats | None = None
-    """The same for the model's queries among the teacher's vectors."""
+    """The same for the model's queries among the teacher's vectors, in the students' space."""
     cosine: Floats | None = None
-    """Of each text, between the model's vector and the teacher's."""
+    """Of each text, between the model's vector and the teacher's, in the students' space."""
 
     @property
     def hits(self) -> NDArray[np.bool_]:
@@ -130,7 +137,7 @@ def measure(evidence: EmbeddingEvidence) -> dict[str, Found]:
 def build(evidence: EmbeddingEvidence, found: Mapping[str, Found] | None = None) -> dict[str, Any]:
     """The scorecard without requirements and verdict; `found` is what `measure` gave, if it did."""
     found = measure(evidence) if found is None else found
-    figures = _resampled(evidence, found)
+    figures = resampled_figures(evidence, found)
     models = {
         name: Standing(
             found=found[name],
@@ -243,7 +250,7 @@ def _found(name: str, evidence: EmbeddingEvidence, own: Mapping[str, Ranking | N
     if name == "teacher" or ranking is None or wanted is None:
         return Found(figures, scores)
     overlap = retrieval.neighbour_overlap(ranking.documents, wanted.documents, NEAR)
-    mine, teacher = (evidence.vectors.get(which) for which in (name, "teacher"))
+    mine, teacher = evidence.vectors.get(name), evidence.target
     if mine is None or teacher is None or mine.shape[1] != teacher.shape[1]:
         return Found(figures, scores, overlap)
     dropped_in = _nearest(test, mine, teacher, NEAR).documents
@@ -256,10 +263,10 @@ def _found(name: str, evidence: EmbeddingEvidence, own: Mapping[str, Ranking | N
     )
 
 
-def _resampled(
+def resampled_figures(
     evidence: EmbeddingEvidence, found: Mapping[str, Found]
 ) -> dict[str, dict[str, Resampled]]:
-    """Every figure of every model on the same resamples of pairs or queries."""
+    """Every figure of every model, by name, on the same resamples of pairs or queries."""
     rows, resamples, seed = len(evidence.test), evidence.resamples, evidence.seed
     if isinstance(evidence.test, Search):
         table = np.column_stack([row for model in found.values() for row in model.figures.values()])

@@ -72,9 +72,10 @@ def _findings(card: Card) -> Iterator[Finding]:
         kept = f"{student['quality_retained']:.1%}"
         yield Finding(f"the student keeps {kept} of the teacher's {spelled(card['metric'])}")
     if student.get("drop_in_overlap") is not None:
+        through = ", brought into its space," if "space" in card else ""
         yield Finding(
-            f"in an index that the teacher made it finds {student['drop_in_overlap']:.0%} of the "
-            "teacher's ten nearest"
+            f"in an index that the teacher made{through} it finds "
+            f"{student['drop_in_overlap']:.0%} of the teacher's ten nearest"
         )
     if "control" in student:
         yield _teaching(card, student["control"])

@@ -81,6 +81,25 @@ first, *others = (embed(text) for text in sys.argv[1:])
 print("dimensions", len(first), "cosines", [round(float(first @ other), 4) for other in others])
 """
 
+PROJECT = '''\
+"""Bring the teacher's vectors into this model's space: python project.py FROM.npy TO.npy
+
+FROM holds them as an array [texts, dimensions]; needs numpy and safetensors.
+"""
+import sys
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+directions = load_file(Path(__file__).parent / "projection.safetensors")["directions"]
+vectors = np.load(sys.argv[1]).astype(np.float32) @ directions
+vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-12)
+np.save(sys.argv[2], vectors)
+print("from", directions.shape[0], "to", directions.shape[1], "dimensions:", len(vectors), "texts")
+'''
+"""What lies beside an encoder that has another space than its teacher."""
+
 PAIR = """\
 query, *documents = sys.argv[1:]
 for document in documents:

@@ -66,10 +66,11 @@ TABLES = """
 
 Terms that read `embedding` meet tables [B, D], a vector a row. All but `similarity_kl` compare
 dimension with dimension, so that both sides must have one width: end the student in a projection to
-the teacher's, which then ships with it, or store the teacher's embeddings reduced by PCA.
-`matryoshka` wraps one of them: `{term: {embedding_cosine: {}}, dimensions: [64, 128, 256]}`. The
-first dimensions of a teacher say little as they come: store them rotated by PCA, unless the term
-is `similarity_kl`.
+the teacher's, which then ships with it, or set `student.dimensions` in a recipe, which brings the
+teacher's embeddings to that many along their principal components.
+`matryoshka` wraps one of them: `{term: {embedding_cosine: {}}, dimensions: [64, 128, 256]}`. A
+teacher's first dimensions are as good as any others; `student.axes: principal` turns the vectors to
+their principal components first, the largest before the others.
 
 Terms that read `scores` meet tables [B, K], the K candidates of each query; `score_squared_error`
 takes single pairs too. A candidate is missing where the teacher's score is minus infinity or NaN:

@@ -186,9 +186,9 @@ class Matryoshka(Composable):
 
     The sum of the term over the leading `dimensions`, each by its weight (1 unless `weights` says
     otherwise), and over the whole embedding, by 1 or by its weight where the width is listed. A
-    term that compares dimension with dimension meets the teacher's leading dimensions, which say
-    little unless its embeddings are rotated by PCA: store PCA targets for it. A relational term
-    holds the cut student against the whole teacher, and needs no rotation.
+    term that compares dimension with dimension meets the teacher's leading dimensions, which are
+    as good as any others unless its embeddings are turned to their principal components
+    (`student.axes` of a recipe). A relational term holds the cut student against the whole teacher.
     Source: Kusupati et al. 2022 (MRL), arXiv:2205.13147, equation 1, with the teacher for the
             classes, as `MatryoshkaLoss` of sentence-transformers wraps any loss.
     """
@@ -258,6 +258,6 @@ def _of_both(term: Any, shown: Answers, said: Answers) -> tuple[Tensor, Tensor]:
         raise RequestError(
             f"{recipe_name(type(term))}: the student's embeddings have {mine} dimensions and the "
             f"teacher's {theirs}; end the student in a projection to {theirs}, or reduce the "
-            f"teacher's embeddings to {mine} by PCA"
+            f"teacher's embeddings to {mine} by PCA, as student.dimensions does"
         )
     return student, teacher

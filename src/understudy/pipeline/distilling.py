@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from understudy.files import content_key
+from understudy.pipeline import spaces
+from understudy.pipeline.exporting import write_artefact
 from understudy.pipeline.features import Features, features_of, refuse_unrecorded, sketch_of
 from understudy.pipeline.learning import (
     Candidate,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from understudy.pipeline.workspace import Workspace
     from understudy.recipe.schema import Recipe
     from understudy.store import Store
+    from understudy.students.projection import Projection
     from understudy.teachers import Teacher
     from understudy.training.knowledge import Knowledge
     from understudy.training.step import Lesson
@@ -40,10 +41,6 @@ if TYPE_CHECKING:
 
 PAID_ROWS = 512
 """Rows of a shard of what a service answers."""
-PARITY_ROWS = 64
-"""Test rows on which an artefact is held against the student."""
-CALIBRATION_ROWS = 400
-"""Training rows that show a quantiser what to expect."""
 
 
 @dataclass(frozen=True)
@@ -159,36 +156,46 @@ class Production:
     def knowledge(self) -> Knowledge:
         """What the loop reads the teacher's answers from."""
         from understudy.teachers.teaching import recorded
-        from understudy.training.knowledge import Live, Stored
+        from understudy.training.knowledge import Live, Narrowed, Stored
 
-        if self.store is None:
-            return Live(self.tapped, self.prepared)
-        return Stored(self.store, frozenset(recorded(self.tapped, self.task.gives)))
+        names = frozenset(recorded(self.tapped, self.task.gives))
+        whole = Stored(self.store, names) if self.store else Live(self.tapped, self.prepared)
+        return Narrowed(whole, self.projection) if self.projection else whole
 
     # The student, and what it minimises.
+
+    @cached_property
+    def space(self) -> spaces.Space | None:
+        """Where an encoder's vectors lie; None for tasks without vectors."""
+        return spaces.space_of(self)
+
+    @cached_property
+    def projection(self) -> Projection | None:
+        """What brings the teacher's vectors into the student's space; None where it is its own."""
+        return spaces.projection_of(self)
 
     @property
     def student(self) -> Candidate:
         """The student, untrained.
 
-        One that starts from a teacher which is still to be trained is a sketch: of the right shape,
+        One that starts from what is still to be trained or asked is a sketch: of the right shape,
         with other weights.
         """
         teacher = self.recipe.teacher
-        waits = starts_from_teacher(self.recipe.student, self.task) and self.search.untrained(
-            teacher
-        )
-        return self._sketch if waits else self._student
+        starts = starts_from_teacher(self.recipe.student, self.task)
+        waits = (starts and self.search.untrained(teacher)) or spaces.is_unfitted(self)
+        return self.sketch if waits else self._student
 
     @cached_property
     def _student(self) -> Candidate:
         starts = starts_from_teacher(self.recipe.student, self.task)
-        return self._candidate(self.teacher.teacher if starts else None)
+        return self._candidate(self.teacher.teacher if starts else None, self.projection)
 
     @cached_property
-    def _sketch(self) -> Candidate:
+    def sketch(self) -> Candidate:
+        """A student of the right shape."""
         single = not isinstance(self.recipe.teacher, Ensembled)
-        return self._candidate(sketch_of(self) if single else None)
+        return self._candidate(sketch_of(self) if single else None, spaces.sketched(self.space))
 
     @cached_property
     def control(self) -> Candidate:
@@ -199,13 +206,13 @@ class Production:
         """
         recipe = self.recipe
         if isinstance(recipe.teacher, Trained) and starts_from_teacher(recipe.student, self.task):
-            return self._candidate(self.search.untaught(recipe.teacher))
+            return self._candidate(self.search.untaught(recipe.teacher), None)
         return self.student
 
-    def _candidate(self, teacher: Teacher | None) -> Candidate:
-        spec, seed = self.recipe.student, self.recipe.training.seed
-        code = self.allow_code
-        return candidate(spec, self.task, self.prepared, seed, allow_code=code, teacher=teacher)
+    def _candidate(self, teacher: Teacher | None, projection: Projection | None) -> Candidate:
+        spec, seed, code = self.recipe.student, self.recipe.training.seed, self.allow_code
+        make = partial(candidate, spec, self.task, self.prepared, seed, allow_code=code)
+        return make(teacher=teacher, projection=projection)
 
     @cached_property
     def asked_objective(self) -> Objective:
@@ -232,7 +239,7 @@ class Production:
         def make() -> dict[str, Any]:
             lesson, emit = self.lesson(asked), self.workspace.emit
             checked = replace(lesson, objective=provisional(asked))
-            checks = selfcheck(checked, self._fresh(), self.tapped)
+            checks = selfcheck(checked, self._fresh(), spaces.heard(self))
             emit({"event": "self-check", "passed": checks})
             settled = settle(lesson, self._fresh, self.recipe.training, emit)
             return {"objective": to_facts(settled), "checks": list(checks)}
@@ -258,7 +265,9 @@ class Production:
     def _source(self, objective: Objective) -> str:
         """The key of what a student learns from."""
         teacher = self.teacher.teacher.fingerprint if self.asks_live else self.knowledge_key
-        return content_key([self.prepared.key, teacher, repr(objective), self.student.identity])
+        made = [self.prepared.key, teacher, repr(objective), self.student.identity]
+        # A student in its teacher's own space has the key that it always had.
+        return content_key([*made, *spaces.space_key(self)])
 
     # What is trained, exported and scored: each step with its key and what it leaves.
 
@@ -362,28 +371,17 @@ class Production:
     def export(self, form: str) -> Mapping[str, Any]:
         """Export the student in one format, and hold the artefact against it on real rows."""
         from understudy.export import exporter
-        from understudy.students.score_arrays import one_by_one
-        from understudy.students.scoring import body_of
         from understudy.tasks.folders import read_facts
 
-        kind, name = exporter(form), f"export-{form}"
+        exporter(form)  # raises where there is none of that name
+        name = f"export-{form}"
         self.trained("student")
 
         def make() -> dict[str, Any]:
-            reading = self.student.reading
-            rows = reading.over(self.prepared)
-            train = rows.splits["train"]
-            some = np.linspace(0, len(train) - 1, min(CALIBRATION_ROWS, len(train)))
-            parts = (rows.splits["test"][:PARITY_ROWS], train[np.unique(some.astype(np.int64))])
-            inputs, calibration = (rows.inputs(part, reading.columns) for part in parts)
-            facts = read_facts(self.folder("student"))
-            network, folder = self.network("student"), self.folder(name)
-            if self.task.gives == "scores":  # what is exported reads one text or pair at a time
-                network, inputs = body_of(network), one_by_one(inputs, PARITY_ROWS)
-                calibration = one_by_one(calibration, CALIBRATION_ROWS)
-            folder.mkdir(parents=True, exist_ok=True)
-            reading.save(folder)
-            made: dict[str, Any] = kind.write(network, facts, inputs, folder, calibration)
+            facts, folder = read_facts(self.folder("student")), self.folder(name)
+            network = self.network("student")
+            made = write_artefact(form, network, self.student, self.prepared, facts, folder)
+            spaces.leave_beside(self.projection, folder)
             return made
 
         return self.step(name, make)

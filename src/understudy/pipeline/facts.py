@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from understudy.pipeline.spaces import told_of
 from understudy.pipeline.suspects import suspect_rows
 
 if TYPE_CHECKING:
@@ -57,6 +58,20 @@ def knowledge_facts(production: Production) -> dict[str, Any]:
         "teach_seconds": step.get("seconds"),
         "reused": step.get("rows_asked") == 0,
     }
+
+
+def space_given(production: Production) -> dict[str, Any]:
+    """What scoring needs of an encoder's space; nothing for other tasks."""
+    space = production.space
+    if space is None:
+        return {}
+    return {"projection": production.projection, "prefixes": space.prefixes}
+
+
+def space_facts(production: Production) -> dict[str, Any]:
+    """Of an encoder's space, where it is not its teacher's own: `space`, in figures and words."""
+    told = told_of(production)
+    return {} if told is None else {"space": told}
 
 
 def curves(production: Production) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import RequestError
+from understudy.pipeline.spaces import is_fitted
 
 if TYPE_CHECKING:
     from understudy.objectives import Objective
@@ -68,7 +69,8 @@ def features_of(objective: Objective, production: Production) -> Features:
     from understudy.training.step import Lesson
 
     prepared, task = production.prepared, production.task
-    made = production.student
+    # Shapes decide; and what the teacher will have said may not be known yet.
+    made = production.sketch if is_fitted(production) else production.student
     rows = made.reading.over(prepared)
     some = rows.inputs(prepared.splits["train"][:2], made.reading.columns)
     student = task.network(made.fresh(), prepared.facts.form)

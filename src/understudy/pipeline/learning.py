@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.errors import RequestError
 from understudy.files import content_key
+from understudy.pipeline.spaces import leave_beside
 from understudy.recipe.students import FromTeacher, Preset
 from understudy.students import Blueprint, build, of_module
 from understudy.tasks import task_named
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from understudy.pipeline.workspace import Emit
+    from understudy.students.projection import Projection
     from understudy.tasks import Prepared, Task
     from understudy.tasks.reading import Reading
     from understudy.teachers import Teacher
@@ -40,6 +42,8 @@ class Candidate:
     reading: Reading
     told: Mapping[str, Any] = field(default_factory=dict)
     """What the report says of it: its `vocabulary`, tokens kept and of how many."""
+    projection: Projection | None = None
+    """What brings its teacher's vectors into its space, where that is another."""
 
     @property
     def is_given(self) -> bool:
@@ -56,9 +60,10 @@ def candidate(
     allow_code: bool,
     dropout: float = 0.0,
     teacher: Teacher | None = None,
+    projection: Projection | None = None,
 ) -> Candidate:
     """What a recipe names as `student:` or `train:`, ready to be made; a student may start from
-    its `teacher`.
+    its `teacher`, and learn its vectors through a `projection`.
 
     Raises: RequestError where it cannot be made.
     """
@@ -67,7 +72,9 @@ def candidate(
     from understudy.teachers import fingerprint
 
     if "text" in task.inputs:
-        blueprint, make, reading, told = _text(spec, prepared, teacher, allow_code, dropout)
+        blueprint, make, reading, told = _text(
+            spec, prepared, teacher, allow_code, dropout, projection
+        )
     else:
         blueprint, make, told = *_image(spec, task, prepared, allow_code, dropout), {}
         reading = task.reading(Path(), prepared.facts.form)
@@ -84,7 +91,7 @@ def candidate(
     plain = fingerprint(body)
     # Rows taken as they are add nothing, so that such a network keeps its identity.
     identity = content_key([plain, reading.fingerprint]) if reading.fingerprint else plain
-    return Candidate(blueprint, fresh, identity, parameters, reading, told)
+    return Candidate(blueprint, fresh, identity, parameters, reading, told, projection)
 
 
 def starts_from_teacher(spec: Any, task: Task) -> bool:
@@ -113,7 +120,12 @@ def _image(
 
 
 def _text(
-    spec: Any, prepared: Prepared, teacher: Teacher | None, allow_code: bool, dropout: float
+    spec: Any,
+    prepared: Prepared,
+    teacher: Teacher | None,
+    allow_code: bool,
+    dropout: float,
+    projection: Projection | None,
 ) -> tuple[Blueprint, Callable[[], nn.Module], Reading, Mapping[str, Any]]:
     """A network that reads texts, and its tokenizer."""
     from torch import nn
@@ -141,7 +153,7 @@ def _text(
                 "an encoder is not trained on labels; give one that exists as teacher"
             )
         outputs = probe(teacher, prepared, task.inputs)["embedding"].shape[-1]
-        made = design_encoder(spec, prepared, known, outputs)
+        made = design_encoder(spec, prepared, known, outputs, projection)
     else:
         made = design(spec, prepared, known, allow_code=allow_code, dropout=dropout)
     return made.blueprint, made.fresh, Tokenised(made.tokens), made.told
@@ -212,6 +224,7 @@ def learn(
     )
     saved = ModelFacts(task.name, made.blueprint, facts.form, facts.classes)
     save_network(folder, body, saved, made.reading)
+    leave_beside(made.projection, folder)
     checkpoint.unlink(missing_ok=True)
     return {
         "curve": [dict(point) for point in outcome.curve],

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from understudy.pipeline.learning import Candidate, labels_alone
+from understudy.pipeline.spaces import is_fitted, is_unfitted, refuse_live, rows_to_fit
 
 if TYPE_CHECKING:
     from understudy.pipeline.distilling import Production
@@ -79,6 +80,7 @@ def _steps(production: Production) -> Iterator[Step]:
         found = production.teacher
         yield Step("teacher", True, None, found.bytes, 0.0)
     yield _knowledge(production, [made for _, made in open_teachers])
+    yield from _projection(production)
     yield from _students(production, teacher_is_there=not open_teachers)
 
 
@@ -97,6 +99,13 @@ def _knowledge(production: Production, apprentices: list[Candidate]) -> Step:
     if not left:
         return Step("knowledge", True, rows, size, 0.0)
     return Step("knowledge", False, left, size, _asking_seconds(production, apprentices, left))
+
+
+def _projection(production: Production) -> Iterator[Step]:
+    """Fitting principal components, where the student learns along them."""
+    if is_fitted(production):
+        refuse_live(production)
+        yield Step("projection", not is_unfitted(production), len(rows_to_fit(production.prepared)))
 
 
 def _students(production: Production, *, teacher_is_there: bool) -> Iterator[Step]:

@@ -285,8 +285,9 @@ def _score(production: Production) -> dict[str, Any]:
                 "embedding": (score_vectors, keep_vectors),
                 "scores": (score_rankings, keep_rankings),
             }[task.gives]
-            given |= {"rivals": recipe.rivals != "none"}
+            given |= {"rivals": recipe.rivals != "none", **facts.space_given(production)}
             card, found = scored(models, task, production.prepared, recipe.evaluation, **given)
+            card |= facts.space_facts(production)
             kept(production, found, curves)
         return {"card": card}
 

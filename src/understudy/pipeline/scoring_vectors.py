@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from understudy.evaluation.embeddings import EmbeddingEvidence, Found
 from understudy.evaluation.gold import Pairs, Search
 from understudy.evaluation.likeness import Likeness, counted
 from understudy.evaluation.predictor import Predictor, rows_between, tables_of
+from understudy.evaluation.prefixes import at_prefixes
 from understudy.evaluation.retrieval import Judgements, Ranking
 from understudy.evaluation.scorecard import Facts
 from understudy.evaluation.speed import measure
@@ -23,6 +24,7 @@ from understudy.pipeline.scoring import TIMED_ROWS, conditions, memories
 if TYPE_CHECKING:
     from understudy.pipeline.scoring import Contender
     from understudy.recipe.schema import Evaluation
+    from understudy.students.projection import Projection
     from understudy.tasks import Prepared, Task
 
 
@@ -36,9 +38,13 @@ def score_vectors(
     data: Mapping[str, Any],
     knowledge: Mapping[str, Any],
     rivals: bool,
+    projection: Projection | None = None,
+    prefixes: Sequence[int] = (),
 ) -> tuple[dict[str, Any], Mapping[str, Found]]:
     """Ask and time all models; writes `predictions.parquet` and `neighbours.parquet`.
 
+    `projection` brings the teacher's vectors into the students' space; `prefixes` are the lengths
+    at which vectors that are cut short are scored too.
     Returns the scorecard, still without a verdict, and what every model made of the test.
     """
     inputs = prepared.raw.inputs(prepared.splits["test"], task.inputs)
@@ -49,11 +55,13 @@ def score_vectors(
     if rival is not None:
         predictors[rival.model.name] = rival.model
         facts[rival.model.name] = Facts(rival.model.parameters, rival.model.bytes)
+    vectors = {name: tables_of(model.predictor, inputs) for name, model in models.items()}
     timed = rows_between(inputs, 0, TIMED_ROWS)
     evidence = EmbeddingEvidence(
         task=task.name,
         test=test,
-        vectors={name: tables_of(model.predictor, inputs) for name, model in models.items()},
+        vectors=vectors,
+        projected=projection.of_array(vectors["teacher"]) if projection else None,
         rankings=rival.rankings if rival else {},
         scores=rival.scores if rival else {},
         facts=facts,
@@ -66,6 +74,8 @@ def score_vectors(
     )
     found = embeddings.measure(evidence)
     card = embeddings.build(evidence, found)
+    shipped = [name for name in models if name not in ("teacher", "control")]
+    card["prefixes"] = at_prefixes(evidence, prefixes, shipped)
     card["conditions"] = conditions(settings, len(inputs["text"]))
     embeddings.write(folder, np.arange(len(test)), evidence, found)
     return card, found

@@ -1,4 +1,4 @@
-"""Networks that turn texts into vectors of the teacher's dimension, so that an index can stay."""
+"""Networks that turn texts into vectors in the teacher's space, so that an index can stay."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from understudy.tasks import task_named
 if TYPE_CHECKING:
     from torch import nn
 
+    from understudy.students.projection import Projection
     from understudy.students.sentence import SentenceEncoder, StaticEncoder
     from understudy.tasks import Prepared
     from understudy.tasks.prepared import IntArray
@@ -30,18 +31,23 @@ STATIC_WIDTH = 256
 
 
 def design_encoder(
-    spec: Any, prepared: Prepared, teacher: NetworkTeacher | None, outputs: int
+    spec: Any,
+    prepared: Prepared,
+    teacher: NetworkTeacher | None,
+    outputs: int,
+    projection: Projection | None = None,
 ) -> Design:
-    """What a recipe names as `student:`, for embeddings of `outputs` features.
+    """What a recipe names as `student:`, for embeddings of the teacher's `outputs` features, or for
+    as many as a projection of them has.
 
     Raises: RequestError where it cannot be made.
     """
     if isinstance(spec, str) and is_preset(spec, "text"):
         spec = Preset(spec)
     if isinstance(spec, FromTeacher):
-        return _cut(spec.from_teacher, prepared, teacher)
+        return _cut(spec.from_teacher, prepared, teacher, projection)
     if isinstance(spec, Preset):
-        return _preset(spec, prepared, teacher, outputs)
+        return _preset(spec, prepared, teacher, outputs, projection)
     facts = prepared.facts
     named = task_named(facts.task).blueprint(spec, facts)
     if named.kind == "module":
@@ -52,17 +58,28 @@ def design_encoder(
     from understudy.students.tokens import read_tokens
 
     tokens = read_tokens(named.source, facts.form["tokens"])
-    blueprint = replace(named, shape=(tokens.size, tokens.most), classes=outputs)
-    return Design(blueprint, lambda: _widened(named.source, outputs), tokens)
+    given = projection.dimensions if projection else outputs
+    blueprint = replace(named, shape=(tokens.size, tokens.most), classes=given)
+
+    def fresh() -> nn.Module:
+        encoder = _widened(named.source, outputs)
+        return encoder if projection is None else _ending(encoder, projection)
+
+    return Design(blueprint, fresh, tokens)
 
 
 def _preset(
-    spec: Preset, prepared: Prepared, teacher: NetworkTeacher | None, outputs: int
+    spec: Preset,
+    prepared: Prepared,
+    teacher: NetworkTeacher | None,
+    outputs: int,
+    projection: Projection | None,
 ) -> Design:
     """A static encoder or a BERT miniature."""
     from understudy.students.sentence import StaticEncoder, preset_encoder
 
     tokens, kept, told = tokens_for(spec.vocabulary, prepared, teacher)
+    given = projection.dimensions if projection else outputs
     if not spec.preset.startswith("static"):
         if spec.preset in ("cnn", "bilstm"):
             raise RequestError(
@@ -70,31 +87,49 @@ def _preset(
                 "static, tiny, mini or small, or {from_teacher: ...}"
             )
         shape = (tokens.size, tokens.most)
-        blueprint = Blueprint("preset", spec.preset, shape, outputs, reads="text")
+        blueprint = Blueprint("preset", spec.preset, shape, given, reads="text")
         name, most = spec.preset, tokens.most
         return Design(
-            blueprint, lambda: preset_encoder(name, tokens.size, most, outputs), tokens, told
+            blueprint, lambda: preset_encoder(name, tokens.size, most, given), tokens, told
         )
     # A static encoder reads a text's own tokens alone, as sentence-transformers has it.
     bare = tokens.bare()
-    blueprint = Blueprint("preset", spec.preset, (bare.size, bare.most), outputs, reads="text")
-    width = int(spec.preset.partition("-")[2].partition("-")[0] or STATIC_WIDTH)
+    blueprint = Blueprint("preset", spec.preset, (bare.size, bare.most), given, reads="text")
+    own = given if spec.dimensions else STATIC_WIDTH
+    width = int(spec.preset.partition("-")[2].partition("-")[0] or own)
     starts = spec.start == "teacher"
     vectors = _vectors_of_tokens(teacher, kept, prepared) if starts else None
+    # A table as narrow as the vectors begins along their axes; a wider one is mapped to them.
+    narrow = projection is not None and width <= projection.dimensions
+    if vectors is not None and projection is not None and narrow:
+        vectors = projection.along(vectors)
     if vectors is not None and not width <= vectors.shape[1]:
         vectors = None  # there is nothing to fill the further features with
     counts = None if vectors is None else frequencies(prepared, bare)
 
     def fresh() -> nn.Module:
-        encoder = StaticEncoder(bare.size, width, outputs if width != outputs else None)
+        ends = given if narrow else outputs
+        encoder = StaticEncoder(bare.size, width, ends if width != ends else None)
         if vectors is not None:
             encoder.start_in_space(vectors, counts)
-        return encoder
+        return encoder if narrow or projection is None else _ending(encoder, projection)
 
     return Design(blueprint, fresh, bare, told)
 
 
-def _cut(cut: Cut, prepared: Prepared, teacher: NetworkTeacher | None) -> Design:
+def _ending(
+    encoder: SentenceEncoder | StaticEncoder, projection: Projection
+) -> SentenceEncoder | StaticEncoder:
+    """An encoder of the teacher's width, its vectors mapped as a projection maps the teacher's."""
+    from understudy.students.sentence import end_in
+
+    end_in(encoder, projection.directions)
+    return encoder
+
+
+def _cut(
+    cut: Cut, prepared: Prepared, teacher: NetworkTeacher | None, projection: Projection | None
+) -> Design:
     from understudy.students.sentence import SentenceEncoder, cut_encoder
 
     if teacher is None or not isinstance(teacher.network, SentenceEncoder):
@@ -104,10 +139,12 @@ def _cut(cut: Cut, prepared: Prepared, teacher: NetworkTeacher | None) -> Design
     encoder = teacher.network
     tokens, kept, told = tokens_for(cut.vocabulary, prepared, teacher)
     shape = (tokens.size, tokens.most)
-    blueprint = Blueprint("transformers", "from_teacher", shape, encoder.width, reads="text")
+    given = projection.dimensions if projection else encoder.width
+    blueprint = Blueprint("transformers", "from_teacher", shape, given, reads="text")
 
     def fresh() -> nn.Module:
-        return cut_encoder(encoder, cut.layers, cut.heads, cut.width, kept)
+        made = cut_encoder(encoder, cut.layers, cut.heads, cut.width, kept)
+        return made if projection is None else _ending(made, projection)
 
     return Design(blueprint, fresh, tokens, told)
 

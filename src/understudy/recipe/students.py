@@ -9,6 +9,9 @@ from understudy.errors import RequestError
 
 Vocabulary = int | Literal["used"] | None
 """How many tokens a tokenizer keeps: so many, all that the transfer set uses, or all it has."""
+Axes = Literal["auto", "teacher", "principal"]
+"""Which numbers of a teacher's vectors an encoder learns: the first of them as they are, or those
+along its principal components; auto: as they are, unless there are to be fewer."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,13 @@ class Preset:
     scores: Literal["auto", "pair", "cosine"] = "auto"
     """How a reranker scores a query and a document: read together, or by the cosine of two
     vectors; as its teacher does where the preset can do both."""
+    dimensions: int | None = None
+    """Numbers of an encoder's vectors; as many as its teacher's where missing."""
+    axes: Axes = "auto"
 
     def __post_init__(self) -> None:
         _check_vocabulary(self.vocabulary)
+        _check_dimensions(self.dimensions)
         if not 0 <= self.dropout < 1:
             raise RequestError(f"student.dropout is {self.dropout}; it must lie in [0, 1)")
 
@@ -41,9 +48,13 @@ class Cut:
     width: int | None = None
     """Hidden features that are kept; all where missing."""
     vocabulary: Vocabulary = None
+    dimensions: int | None = None
+    """Numbers of an encoder's vectors; as many as its teacher's where missing."""
+    axes: Axes = "auto"
 
     def __post_init__(self) -> None:
         _check_vocabulary(self.vocabulary)
+        _check_dimensions(self.dimensions)
         if not self.layers or list(self.layers) != sorted(set(self.layers)) or self.layers[0] < 0:
             raise RequestError(
                 f"from_teacher.layers is {list(self.layers)}; give at least one layer, counted "
@@ -61,3 +72,8 @@ class FromTeacher:
 def _check_vocabulary(kept: Vocabulary) -> None:
     if isinstance(kept, int) and kept < 100:
         raise RequestError(f"student.vocabulary is {kept}; it must be 100 tokens or more")
+
+
+def _check_dimensions(asked: int | None) -> None:
+    if asked is not None and asked < 1:
+        raise RequestError(f"student.dimensions is {asked}; it must be 1 or more")

@@ -99,7 +99,7 @@ def _table(scorecard: Card) -> Iterator[str]:
 
 
 def _limits(scorecard: Card) -> Iterator[str]:
-    versus = scorecard["comparison"]["student"]
+    versus, apart = scorecard["comparison"]["student"], "space" in scorecard
     if versus.get("inherited_errors") is not None:
         yield (
             f"- It breaks {versus['harmful_flips']:.2%} of the answers that its teacher has right, "
@@ -112,8 +112,9 @@ def _limits(scorecard: Card) -> Iterator[str]:
             "relevant among ten documents, and it does not."
         )
     if versus.get("drop_in_overlap") is not None:
+        through = ", brought into its space by `projection.safetensors`," if apart else ""
         yield (
-            "- In an index that its teacher made it finds "
+            f"- In an index that its teacher made{through} it finds "
             f"{versus['drop_in_overlap']:.2%} of the teacher's ten nearest."
         )
     for finding in scorecard.get("data", {}).get("findings", []):

@@ -28,7 +28,8 @@ WORDS = {
     "Neighbour overlap": "Share of a text's ten nearest that are among the teacher's ten nearest "
     "too, each model in its own space.",
     "Drop-in overlap": "The same for the model's vectors among the teacher's: how well it searches "
-    "an index that the teacher made.",
+    "an index that the teacher made; where its vectors have other dimensions, an index of the "
+    "teacher's vectors brought into them.",
     "Cosine": "Between the model's vector of a text and the teacher's; 1 is the same direction. "
     "One text in twenty lies below the small figure.",
     "Right": "Of a query: something relevant is among its first ten documents.",

@@ -74,7 +74,10 @@ def _tiles(card: Mapping[str, Any], name: str) -> Iterator[Tile]:
     note = f"{metric.words} {metric.value(got)}, the teacher has {metric.value(had)}"
     yield Tile("Quality kept", share(versus.get("quality_retained")), note)
     yield _added(card, name)
-    yield _neighbours(versus) if metric.of_vectors else _gap(mapping(versus, "recovered_gap"))
+    if metric.of_vectors:
+        yield _neighbours(versus, apart="space" in card)
+    else:
+        yield _gap(mapping(versus, "recovered_gap"))
     small, large = (figures.size(which.get("bytes")) for which in (model, teacher))
     note = f"{small} instead of {large}"
     yield _ratio("Size", versus.get("size_ratio"), "smaller", "larger", note)
@@ -111,13 +114,14 @@ def _gap(gap: Mapping[str, Any]) -> Tile:
     return Tile(title, write(gap["value"]), note)
 
 
-def _neighbours(versus: Mapping[str, Any]) -> Tile:
+def _neighbours(versus: Mapping[str, Any], apart: bool) -> Tile:
     """Whether the same texts are near, and whether the teacher's index can be kept."""
     dropped_in = number(versus.get("drop_in_overlap"))
     note = "of the teacher's ten nearest"
     if dropped_in is None:
         return Tile("Neighbours kept", share(versus.get("agreement")), note)
-    note += f"; {share(dropped_in)} in an index that the teacher made"
+    through = ", brought into its space" if apart else ""
+    note += f"; {share(dropped_in)} in an index that the teacher made{through}"
     return Tile("Neighbours kept", share(versus.get("agreement")), note)
 
 

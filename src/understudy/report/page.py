@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.report import confusion, exhibits, gallery, headline, tables, teaching
+from understudy.report import confusion, exhibits, gallery, headline, lengths, tables, teaching
 from understudy.report.figures import Metric, at, count, listing, mapping, number, seconds, text
 from understudy.report.material import Material
 from understudy.report.naming import LEADING, headline_model, row_words
@@ -15,6 +15,7 @@ SECTIONS = {
     "requirements": "Requirements",
     "models": "The models side by side",
     "teaching": "What the teacher added",
+    "prefixes": "What shorter vectors cost",
     "standings": "Quality against size and speed",
     "training": "How training went",
     "calibration": "Whether confidence can be believed",
@@ -70,6 +71,8 @@ class Page:
     compared: tuple[tables.Table, ...]
     explained: tuple[str, ...]
     price: str
+    space: str
+    prefixes: tables.Table | None
     teaching: teaching.Teaching
     ranking: exhibits.Exhibit | None
     standings: list[exhibits.Exhibit]
@@ -93,6 +96,7 @@ class Page:
     def contents(self) -> dict[str, str]:
         """The sections that have something to say."""
         silent = {
+            "prefixes": self.prefixes is None,
             "standings": not self.standings,
             "training": not self.training,
             "calibration": not self.calibration,
@@ -124,6 +128,8 @@ def page_of(material: Material) -> Page:
         compared=(tables.quality_table(card), tables.cost_table(card)),
         explained=("Rival", *tables.quality_words(card), *COST_WORDS),
         price=_price(card),
+        space=text(at(card, "space", "text")),
+        prefixes=lengths.prefix_table(card),
         teaching=teaching.teaching(card),
         ranking=exhibits.ranking(card),
         standings=exhibits.standings(card),

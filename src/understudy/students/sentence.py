@@ -206,6 +206,26 @@ def cut_encoder(
     return SentenceEncoder(model, encoder.pooling, maps, encoder.normalise)
 
 
+def end_in(encoder: SentenceEncoder | StaticEncoder, directions: Tensor) -> None:
+    """Let an encoder of D features end along these directions of its space, as a map that learns.
+
+    A linear map at its end takes them in; else there is one map more.
+    Shapes: directions [D, K].
+    """
+    *before, last = [*encoder.dense] or [None]
+    if isinstance(last, Dense) and isinstance(last.activation, nn.Identity):
+        weight, bias = directions.T @ last.linear.weight, last.linear.bias
+    else:
+        before, weight, bias = [*encoder.dense], directions.T, None
+    narrower = Dense(weight.shape[1], weight.shape[0])
+    with torch.no_grad():
+        narrower.linear.weight.copy_(weight)
+        nn.init.zeros_(narrower.linear.bias)
+        if bias is not None:
+            narrower.linear.bias.copy_(directions.T @ bias)
+    encoder.dense = nn.Sequential(*before, narrower)
+
+
 def _width(dense: nn.Sequential, width: int) -> int:
     last = dense[-1] if len(dense) else None
     return last.linear.out_features if isinstance(last, Dense) else width

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from understudy.tasks.reading import Reading
 
 CONFIG = "understudy.json"
+PROJECTION = "projection.safetensors"
+"""Lies beside the weights of an encoder whose vectors are its teacher's through a projection."""
 WEIGHTS = "model.safetensors"
 
 
@@ -176,5 +178,6 @@ def load_reading(folder: Path) -> Reading:
 
 
 def weight_bytes(folder: Path) -> int:
-    """Bytes of the weights in a model folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+    """Bytes of the weights in a model folder; a projection beside them is no part of the model."""
+    weights = (path for path in folder.rglob("*.safetensors") if path.name != PROJECTION)
+    return sum(path.stat().st_size for path in weights)

@@ -13,6 +13,7 @@ from understudy.teachers.teacher import as_tensors, reading_of
 
 if TYPE_CHECKING:
     from understudy.store import Store
+    from understudy.students.projection import Projection
     from understudy.tasks.prepared import IntArray, Prepared
     from understudy.teachers import Teacher
 
@@ -56,6 +57,23 @@ class Stored:
     def announce(self, rows: IntArray) -> None:
         """Let the operating system read the next batch while this one is computed."""
         self.store.announce(rows)
+
+
+class Narrowed:
+    """Answers whose embeddings are projected as they are read; the others stay as they are."""
+
+    def __init__(self, knowledge: Knowledge, projection: Projection) -> None:
+        self.knowledge = knowledge
+        self.projection = projection
+
+    def of(self, rows: IntArray, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Shapes: embedding [B, D] as it is kept -> [B, K]."""
+        said = self.knowledge.of(rows, inputs)
+        return {**said, "embedding": self.projection.of(said["embedding"].float())}
+
+    def announce(self, rows: IntArray) -> None:
+        """Say which rows will be asked for next."""
+        self.knowledge.announce(rows)
 
 
 class Live:

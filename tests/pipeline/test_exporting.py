@@ -1,0 +1,49 @@
+"""What an artefact is proven on, and what a quantiser is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from understudy import export
+from understudy.pipeline import exporting
+from understudy.pipeline.distilling import Production
+from understudy.pipeline.exporting import CALIBRATION_ROWS, PARITY_ROWS, spread, write_artefact
+from understudy.tasks.folders import read_facts
+
+
+@pytest.mark.parametrize("count", [1, 7, CALIBRATION_ROWS, 12_345])
+def test_rows_are_taken_from_all_over(count: int):
+    rows = np.arange(100, 100 + count)
+    chosen = spread(rows)
+    assert len(chosen) == min(count, CALIBRATION_ROWS)
+    assert (chosen[0], chosen[-1]) == (rows[0], rows[-1])
+    assert np.diff(chosen).max(initial=1) <= -(-count // CALIBRATION_ROWS) + 1
+
+
+def test_it_is_proven_on_test_rows_and_shown_training_rows(
+    production: Production, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    given: dict[str, Any] = {}
+
+    class Kind:
+        @staticmethod
+        def write(network, facts, inputs, folder, calibration):
+            given.update(inputs=inputs["image"], calibration=calibration["image"])
+            return {"bytes": 1}
+
+    monkeypatch.setattr(export, "exporter", lambda form: Kind)
+    production.trained("student")
+    facts = read_facts(production.folder("student"))
+    network, prepared = production.network("student"), production.prepared
+    made = write_artefact("any", network, production.student, prepared, facts, tmp_path / "out")
+    assert made == {"bytes": 1}
+    for name, rows in (
+        ("inputs", prepared.splits["test"][:PARITY_ROWS]),
+        ("calibration", spread(prepared.splits["train"])),
+    ):
+        assert np.array_equal(given[name], prepared.inputs(rows, ("image",))["image"])
+    assert exporting.PARITY_ROWS == 64

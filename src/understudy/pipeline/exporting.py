@@ -1,4 +1,4 @@
-"""The student as a file that ships: which rows prove it, and which show a quantiser what to expect."""
+"""The student as a file that ships: which rows prove it, and which a quantiser learns from."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from understudy.pipeline.learning import (
     lesson_key,
     starts_from_teacher,
 )
+from understudy.pipeline.mining import drafted, is_mined, mined_rows, once
 from understudy.pipeline.rows import prepare_rows, task_of
 from understudy.pipeline.showing import MATERIAL
 from understudy.pipeline.teacher import Found, Search
@@ -65,7 +66,16 @@ class Production:
     @cached_property
     def prepared(self) -> Prepared:
         """The rows: checked, split and stored."""
+        if is_mined(self.recipe):
+            return mined_rows(self)
         return prepare_rows(self.task, self.recipe.data, self.workspace)
+
+    @cached_property
+    def draft(self) -> Production:
+        """The same with rows that need no teacher, against which one is loaded."""
+        if not is_mined(self.recipe):
+            return self
+        return replace(self, recipe=drafted(self.recipe))
 
     @property
     def settled(self) -> Recipe:
@@ -82,7 +92,7 @@ class Production:
     @cached_property
     def search(self) -> Search:
         """How a teacher is found."""
-        return Search(self.task, self.prepared, self.workspace, self.allow_code)
+        return Search(self.task, self.draft.prepared, self.workspace, self.allow_code)
 
     @cached_property
     def tapped(self) -> Teacher:
@@ -137,7 +147,8 @@ class Production:
             self.workspace.emit(record)
 
         def ask() -> Store:
-            teacher, inputs, root = self.tapped, self.task.inputs, self.knowledge_root
+            inputs, root = self.task.inputs, self.knowledge_root
+            teacher = once(self.tapped, self.workspace.cache) or self.tapped
             # What was paid for should not be lost with a shard that was not finished.
             rows = None if is_repeatable(teacher) else PAID_ROWS
             codec = self.recipe.knowledge.codec

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from understudy.pipeline.learning import Candidate, labels_alone
+from understudy.pipeline.mining import are_there, is_mined
 
 if TYPE_CHECKING:
     from understudy.pipeline.distilling import Production
@@ -69,8 +70,11 @@ def plan_of(production: Production) -> Plan:
 
 
 def _steps(production: Production) -> Iterator[Step]:
-    prepared, recipe = production.prepared, production.recipe
+    prepared, recipe = production.draft.prepared, production.recipe
     yield Step("rows", True, len(prepared), prepared.store.bytes, 0.0)
+    if is_mined(recipe) and not are_there(production):
+        yield Step("candidates", False, len(prepared))
+        production = production.draft  # as many rows, of the same form
     open_teachers = production.search.untrained(recipe.teacher)
     for spec, made in open_teachers:
         seconds = _training_seconds(production, made, spec.training)

@@ -177,7 +177,7 @@ def events(folder: Path, *kinds: str) -> list[dict[str, Any]]:
 
 
 def new_texts(folder: Path) -> int:
-    return sum(each["new"] for each in events(folder, "recalled"))
+    return sum(each["new"] for each in events(folder, "asked"))
 
 
 @pytest.mark.parametrize("kind", ["cosine", "pair"])

@@ -109,7 +109,7 @@ def test_what_is_paid_for_is_kept_page_by_page(tokens: Tokens, tmp_path: Path):
     heard: list[Mapping[str, Any]] = []
     with pytest.raises(KeyboardInterrupt):
         Recalled("teacher", "one", tokens, True, Killed(), tmp_path).of(texts, heard.append)
-    assert heard == [{"event": "recalled", "new": PAGE, "of": PAGE + 5}]
+    assert heard == [{"event": "asked", "new": PAGE, "done": PAGE, "of": PAGE + 5}]
     later = counting(tokens, tmp_path)
     later.of(texts)
     assert later.read.texts == 5

@@ -150,7 +150,8 @@ def _asking_seconds(production: Production, apprentices: list[Candidate], rows: 
         NetworkTeacher(production.task.network(made.fresh(), form), reading=made.reading)
         for made in apprentices
     ] or [production.teacher.teacher]
-    size = min(BATCH, len(production.prepared))
+    # A list is as much work as the texts in it.
+    size = min(max(1, BATCH // (1 + 4 * form.get("candidates", 0))), len(production.prepared))
     seconds = 0.0
     for teacher in teachers:
         times = []

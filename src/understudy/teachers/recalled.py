@@ -78,7 +78,7 @@ class Recalled:
             if self.folder is not None:
                 self._keep(some, values)
             self.said.update(zip(some, values, strict=True))
-            emit({"event": "recalled", "new": len(some), "of": len(left)})
+            emit({"event": "asked", "new": len(some), "done": start + len(some), "of": len(left)})
         return np.stack([self.said[key] for key in keys])
 
     def predict(self, inputs: Mapping[str, Any]) -> NDArray[np.float32]:

@@ -173,9 +173,12 @@ def test_events_become_lines(watched: Callable, record: dict, words: str):
 
 def test_bars_come_and_go_and_unknown_events_are_left_to_the_log(watched: Callable):
     lines = watched(
+        {"event": "asked", "new": 512, "done": 512, "of": 700},
+        {"event": "asked", "new": 188, "done": 700, "of": 700},
+        {"event": "step", "step": "candidates", "state": "done", "seconds": 0.5},
         {"event": "taught", "rows": 256, "of": 300, "seconds": 0.1},
         {"event": "step", "step": "knowledge", "state": "done", "seconds": 0.5},
         {"event": "something new"},
         {"event": "report", "path": "runs/a/report.html"},
     )
-    assert [line.split()[1] for line in lines] == ["knowledge"]
+    assert [line.split()[1] for line in lines] == ["candidates", "knowledge"]

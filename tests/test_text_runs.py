@@ -406,6 +406,59 @@ def test_a_second_run_over_vectors_keeps_every_step(
     assert {"rows", "knowledge", "student", "score"} <= set(steps(run, "kept"))
 
 
+@pytest.mark.parametrize(("which", "data"), [("pairs", "pairs.csv"), ("search", "search@test")])
+def test_vectors_scored_on_the_test_of_their_run_have_its_very_figures(
+    which: str, data: str, request: pytest.FixtureRequest, place: Path, command: Callable
+):
+    run: Run = request.getfixturevalue(which)
+    said = command("evaluate", run.folder, "--data", place / data)
+    assert said.code == 0, (said.out, said.err)
+    (path,) = (run.folder / "evaluations").glob("*/scorecard.json")
+    card, before = json.loads(path.read_text()), run.scorecard
+    assert list(card["models"]) == list(before["models"])
+    assert card["verdict"] == before["verdict"]
+    assert card["data"]["source"] == str(place / data)
+    for name, model in before["models"].items():
+        assert card["models"][name]["bytes"] == model["bytes"]
+        for metric, figure in model["quality"].items():
+            assert card["models"][name]["quality"][metric] == pytest.approx(figure, abs=1e-6)
+    own, anew = (
+        parquet.read_table(folder / "predictions.parquet").to_pydict()
+        for folder in (run.folder, path.parent)
+    )
+    for name, values in own.items():
+        np.testing.assert_allclose(anew[name], values, atol=1e-5, err_msg=name)
+
+
+def test_vectors_are_scored_on_the_other_kind_of_test_too(pairs: Run, place: Path):
+    card = evaluate_on(pairs.folder, str(place / "search@test"))
+    assert card["metric"] == "ndcg_at_10"
+    assert card["row_is"] == "query"
+    assert card["rows"] == 12
+    assert "rival-bm25" in card["models"]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("texts.csv", "is neither scored pairs (text, text_2, score) nor a search"),
+        ("flat.csv", "the column 'score' has one score only"),
+        ("gone.csv", "gone.csv"),
+    ],
+)
+def test_what_vectors_cannot_be_scored_on_is_one_sentence(
+    data: str, told: str, pairs: Run, place: Path, command: Callable, asked: tuple
+):
+    table(place / "flat.csv", text=asked[0][:5], text_2=asked[0][1:6], score=[1.0] * 5)
+    before = sorted(pairs.folder.glob("evaluations/*"))
+    said = command("evaluate", pairs.folder, "--data", place / data)
+    assert said.code == 2
+    assert "data.test" not in said.err
+    (sentence,) = (line for line in said.err.splitlines() if line.startswith("understudy: "))
+    assert told in sentence
+    assert sorted(pairs.folder.glob("evaluations/*")) == before
+
+
 def test_classes_and_vectors_are_not_mistaken(classes: Run, pairs: Run):
     from understudy.errors import RequestError
 

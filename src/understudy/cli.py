@@ -117,7 +117,7 @@ def teach(
 @app.command()
 def evaluate(
     run: RunFolder,
-    data: Annotated[str | None, typer.Option(help="New labelled data to score on.")] = None,
+    data: Annotated[str | None, typer.Option(help="New data to score on.")] = None,
     allow_code: AllowCode = False,
 ) -> None:
     """Score a run again, on its test rows or on new data."""

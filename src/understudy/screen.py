@@ -74,6 +74,10 @@ class _Watcher:
         bar = self._bar("knowledge", record["of"], "rows")
         self.progress.update(bar, advance=record["rows"])
 
+    def _asked(self, record: Mapping[str, Any]) -> None:
+        bar = self._bar("candidates", record["of"], "texts")
+        self.progress.update(bar, total=record["of"], completed=record["done"])
+
     def _self_check(self, record: Mapping[str, Any]) -> None:
         self._line("✓", "self-check", f"{len(record['passed'])} checks hold on real rows")
 

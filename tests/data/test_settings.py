@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from understudy.data.settings import Data
+from understudy.data.settings import Data, Negatives
 from understudy.errors import RequestError
 
 
@@ -47,3 +47,24 @@ def test_a_share_that_is_not_needed_takes_nothing_from_train() -> None:
 def test_the_defaults_are_a_fifth_and_a_tenth() -> None:
     data = Data("a.csv")
     assert (data.test_share, data.validation_share, data.split_seed) == (0.2, 0.1, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"skip": -1}, "negatives.skip is -1; it must be 0 or more"),
+        ({"among": 0}, "negatives.among is 0; it must be 1 or more"),
+        (
+            {"margin": 0.1},
+            "negatives.margin compares scores of the teacher; it needs by: teacher, or both",
+        ),
+        (
+            {"by": "teacher", "margin": 1.0},
+            "negatives.margin is 1.0; it must be 0 or more, and below 1",
+        ),
+    ],
+)
+def test_negatives_that_cannot_be_found_are_told(given: dict[str, object], told: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        Negatives(**given)
+    assert str(caught.value) == told

@@ -140,7 +140,7 @@ def test_figures_follow_from_the_rows_and_the_students_own_scores(run: Run, prep
     assert run.scorecard["models"]["student"]["quality"]["ndcg_at_10"]["value"] == pytest.approx(
         wanted.mean()
     )
-    assert len(search_of(prepared)) == len(wanted) == 8
+    assert len(search_of(prepared.relations)) == len(wanted) == 8
 
 
 def test_the_student_comes_nearer_to_the_teachers_order(run: Run):
@@ -148,6 +148,26 @@ def test_the_student_comes_nearer_to_the_teachers_order(run: Run):
     epochs = [each for each in map(json.loads, lines) if each["event"] == "epoch"]
     assert epochs[-1]["loss"] < epochs[0]["loss"]
     assert 0 <= epochs[-1]["validation"] <= 1
+
+
+def test_a_run_is_scored_on_another_table(run: Run, place: Path, command: Callable):
+    said = command("evaluate", run.folder, "--data", place / "pairs.tsv")
+    assert said.code == 0, said.err
+    (path,) = (run.folder / "evaluations").glob("*/scorecard.json")
+    card = json.loads(path.read_text())
+    assert list(card["models"]) == list(run.scorecard["models"])
+    assert (card["rows"], card["conditions"]["candidates"]) == (40, 4)
+    assert card["data"]["rows"] == 80  # six documents of a query fill two lists of four
+    (place / "none.tsv").write_text("query\tdocument\tscore\na b\tc d\t0\n")
+    (place / "odd.tsv").write_text("query\tscore\na b\t1\n")
+    for name, told in (
+        ("none", "no query has a relevant document, so nothing can be scored"),
+        ("odd", "has no column"),
+    ):
+        said = command("evaluate", run.folder, "--data", place / f"{name}.tsv")
+        assert said.code == 2
+        (sentence,) = (line for line in said.err.splitlines() if line.startswith("understudy: "))
+        assert told in sentence
 
 
 def test_a_run_scores_documents_for_a_query(run: Run):

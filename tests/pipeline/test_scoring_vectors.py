@@ -74,7 +74,7 @@ def scored(prepared: Prepared, folder: Path, rivals: bool = True) -> tuple:
     return score_vectors(
         contenders(),
         TextEmbedding(),
-        prepared,
+        prepared.exam(("text",)),
         SETTINGS,
         folder=folder,
         data={"rows": 180},
@@ -84,10 +84,10 @@ def scored(prepared: Prepared, folder: Path, rivals: bool = True) -> tuple:
 
 
 def test_relations_are_pairs_or_a_search(pairs: Prepared, search: Prepared):
-    given = gold_of(pairs)
+    given = gold_of(pairs.relations)
     assert isinstance(given, Pairs)
     assert given.second.tolist() == [1, 2, 4, 5]
-    other = gold_of(search)
+    other = gold_of(search.relations)
     assert isinstance(other, Search)
     assert other.documents.tolist() == [2, 3, 4, 5]
     assert other.judgements.relevant(2).tolist() == [1, 1]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from understudy.data.settings import Data
+from understudy.data.settings import Data, Negatives
 from understudy.errors import RequestError
 from understudy.objectives import (
     OBJECTIVES,
@@ -125,6 +125,9 @@ TERMS = st.one_of(
     ]
 )
 OBJECTIVE = st.lists(TERMS, min_size=1, max_size=3).map(lambda terms: Objective(tuple(terms)))
+NEGATIVES = of_class(Negatives, margin=st.none()) | of_class(
+    Negatives, by=st.sampled_from(["teacher", "both"]), margin=st.floats(0, 0.99)
+)
 RECIPES = of_class(
     Recipe,
     data=of_class(
@@ -134,6 +137,7 @@ RECIPES = of_class(
         label_columns=st.just(()) | st.tuples(WORDS, WORDS),
         label_separator=st.text("|;, ", min_size=1, max_size=2),
         depth=st.integers(2, 999),
+        negatives=NEGATIVES,
     ),
     teacher=TEACHERS,
     task=st.sampled_from([None, "image-classification"]),

@@ -10,10 +10,12 @@ import pytest
 
 from understudy.data.bm25 import index_words
 from understudy.data.rows import Rows
+from understudy.data.settings import Data, Negatives
 from understudy.errors import RequestError
 from understudy.tasks.candidates import (
     Collection,
     collection_of,
+    found_by_words,
     lists_to_learn_from,
     lists_to_rerank,
     unjudged,
@@ -36,6 +38,11 @@ def table(columns: Mapping[str, list]) -> Rows:
 
 def searching(judged: Mapping[int, float], *, is_complete: bool = False) -> Collection:
     return Collection(("red apple",), DOCUMENTS, (judged,), is_complete)
+
+
+def lists(collection: Collection, size: int, depth: int = 50, seed: int = 0) -> list[list[int]]:
+    found = found_by_words(collection, index_words(DOCUMENTS), Data("", depth=depth))
+    return lists_to_learn_from(collection, found, size, seed).tolist()
 
 
 def test_a_table_with_scores_holds_the_candidates_of_its_queries():
@@ -86,34 +93,38 @@ def test_a_search_names_its_documents():
 
 
 def test_a_list_begins_with_what_is_relevant_and_goes_on_with_what_looks_like_it():
-    index = index_words(DOCUMENTS)
-    (found,) = lists_to_learn_from(searching({3: 1.0, 4: 0.0}), index, 5, 50, 0)
-    assert found[:2].tolist() == [3, 4]
-    assert set(found[2:4].tolist()) == {0, 1} or set(found[2:4].tolist()) == {0, 2}
-    assert set(found[2:].tolist()) <= {0, 1, 2, 6}
+    (found,) = lists(searching({3: 1.0, 4: 0.0}), 5)
+    assert found[:2] == [3, 4]
+    assert set(found[2:4]) == {0, 1} or set(found[2:4]) == {0, 2}
+    assert set(found[2:]) <= {0, 1, 2, 6}
 
 
 @pytest.mark.parametrize("size", [2, 4, 7])
 @pytest.mark.parametrize("judged", [{}, {0: 1.0}, {0: 1.0, 1: 2.0, 2: 1.0, 3: 1.0, 4: 1.0}])
 def test_every_list_is_full_and_names_a_document_once(size: int, judged: dict[int, float]):
-    index = index_words(DOCUMENTS)
-    (found,) = lists_to_learn_from(searching(judged), index, size, 3, 0)
-    assert len(set(found.tolist())) == size
-    assert set(found.tolist()) <= set(range(len(DOCUMENTS)))
+    (found,) = lists(searching(judged), size, depth=3)
+    assert len(set(found)) == size
+    assert set(found) <= set(range(len(DOCUMENTS)))
+
+
+def test_what_is_found_first_can_be_left_out_and_judged_documents_always_are():
+    index, collection = index_words(DOCUMENTS), searching({1: 1.0, 2: 0.0})
+    (found,) = found_by_words(collection, index, Data(""))
+    assert found[0] == 0
+    assert not {1, 2} & set(found)
+    (rest,) = found_by_words(collection, index, Data("", negatives=Negatives(skip=1)))
+    assert rest == found[1:]
 
 
 def test_half_of_a_list_at_most_is_relevant_and_the_best_come_first():
     judged = {0: 1.0, 1: 3.0, 2: 2.0}
-    (found,) = lists_to_learn_from(searching(judged), index_words(DOCUMENTS), 4, 50, 0)
-    assert found[:2].tolist() == [1, 2]
-    assert not set(found[2:].tolist()) & set(judged)
+    (found,) = lists(searching(judged), 4)
+    assert found[:2] == [1, 2]
+    assert not set(found[2:]) & set(judged)
 
 
 def test_the_same_seed_draws_the_same_lists():
-    index, collection = index_words(DOCUMENTS), searching({0: 1.0})
-    first, again, other = (
-        lists_to_learn_from(collection, index, 5, 2, seed).tolist() for seed in (0, 0, 1)
-    )
+    first, again, other = (lists(searching({0: 1.0}), 5, 2, seed) for seed in (0, 0, 1))
     assert first == again != other
 
 

@@ -4,13 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from understudy.data.augmenting import Augmentation
 from understudy.errors import RequestError
 
 Source = Any
 """A path, `sklearn:NAME` or `hub:OWNER/NAME` in a file; in Python also arrays, (x, y), a loader."""
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """Who finds what looks relevant to a query and is not known to be, and what is left out."""
+
+    by: Literal["bm25", "teacher", "both"] = "bm25"
+    """An encoder finds the documents nearest to a query among all, a cross-encoder those that it
+    scores highest of BM25's first `among`; both: in turn with BM25's own."""
+    skip: int = 0
+    """The first found of each query, left out: what stands there may well be relevant."""
+    margin: float | None = None
+    """Leave out what the teacher scores above 1 - margin times the query's best relevant document:
+    by cosine, or by the sigmoid of a cross-encoder's score. None: nothing is left out for it."""
+    among: int = 200
+    """Documents of each query, the best by BM25, that a cross-encoder scores to find its own."""
+
+    def __post_init__(self) -> None:
+        if self.skip < 0:
+            raise RequestError(f"negatives.skip is {self.skip}; it must be 0 or more")
+        if self.among < 1:
+            raise RequestError(f"negatives.among is {self.among}; it must be 1 or more")
+        if self.margin is None:
+            return
+        if self.by == "bm25":
+            raise RequestError(
+                "negatives.margin compares scores of the teacher; it needs by: teacher, or both"
+            )
+        if not 0 <= self.margin < 1:
+            raise RequestError(
+                f"negatives.margin is {self.margin}; it must be 0 or more, and below 1"
+            )
 
 
 @dataclass(frozen=True)
@@ -43,6 +75,8 @@ class Data:
     """Documents that a reranker scores together for one query."""
     depth: int = 50
     """Documents of a search, the best by BM25, that are reranked for each test query."""
+    negatives: Negatives = field(default_factory=Negatives)
+    """What a reranker's lists hold beside the relevant documents."""
     augment: Augmentation | None = None
     """Copies of the texts to train on, changed a little, which the teacher answers too."""
     test_share: float = 0.2

@@ -13,10 +13,14 @@ from understudy.evaluation.memory import Stored as StoredModel
 from understudy.evaluation.networks import TeacherPredictor
 from understudy.evaluation.scorecard import Facts
 from understudy.export import exporter
+from understudy.export.onnx import OnnxReranker
+from understudy.pipeline.mining import once
 from understudy.pipeline.scoring import Contender, TestRows
+from understudy.teachers.recalled import Recalled
 
 if TYPE_CHECKING:
     from understudy.pipeline.distilling import Production
+    from understudy.tasks.prepared import Exam
 
 
 def contenders(
@@ -35,7 +39,8 @@ def contenders(
         folder = production.folder(f"export-{name}")
         artefact = exporter(name).load(folder, production.recipe.evaluation.threads)
         facts = Facts(production.student.parameters, artefact.bytes)
-        models[name] = Contender(artefact, facts, StoredModel(folder, name))
+        again = _once(artefact) if isinstance(artefact, OnnxReranker) else None
+        models[name] = Contender(artefact, facts, StoredModel(folder, name), again)
     return models
 
 
@@ -66,11 +71,6 @@ def new_rows(production: Production, data: Any) -> tuple[TestRows, str]:
     from understudy.tasks.labelled import labels_of
 
     settings, task = production.recipe.data, production.task
-    if task.gives != "logits":
-        raise RequestError(
-            f"scoring on new data is not there yet for {task.name}; make a run of the same recipe "
-            "with it as data.test"
-        )
     rows = sources.read(data)
     known = production.prepared.facts.classes
     numbers, classes = labels_of(rows, settings, known, task.several)
@@ -82,12 +82,36 @@ def new_rows(production: Production, data: Any) -> tuple[TestRows, str]:
     return found, rows.fingerprint[:16]
 
 
+def new_exam(production: Production, data: Any) -> tuple[Exam, str]:
+    """The same for a task whose test rows are held against more than labels.
+
+    Raises: RequestError where the task cannot read them.
+    """
+    from understudy.data import sources
+    from understudy.tasks import Reranking, TextEmbedding
+
+    kinds = {kind.gives: kind() for kind in (TextEmbedding, Reranking)}
+    rows = sources.read(data)
+    if not len(rows):
+        raise RequestError(f"{rows.origin} holds no rows")
+    form = production.prepared.facts.form
+    exam = kinds[production.task.gives].exam(rows, production.recipe.data, form)
+    return exam, rows.fingerprint[:16]
+
+
+def _once(artefact: OnnxReranker) -> Recalled:
+    """An artefact that is asked once about each text or pair of several lists."""
+    reading, read = artefact.reading, artefact.artefact.predict
+    return Recalled(artefact.name, "", reading.tokens, reading.apart, read)
+
+
 def _teacher(production: Production) -> Contender:
     found = production.teacher
     return Contender(
         TeacherPredictor("teacher", found.teacher, production.task.gives),
         Facts(found.parameters, found.bytes),
         StoredModel(found.folder, "network") if found.folder else None,
+        once(found.teacher, production.workspace.cache),
     )
 
 
@@ -102,4 +126,5 @@ def _network(production: Production, name: str) -> Contender:
         TeacherPredictor(name, student, gives),
         Facts(made.parameters, weight_bytes(folder)),
         StoredModel(folder, "network") if made.blueprint.kind != "module" else None,
+        once(student, None, name),
     )

@@ -17,9 +17,11 @@ from understudy.pipeline.learning import (
     candidate,
     labels_alone,
     learn,
+    learn_rivals,
     lesson_key,
     starts_from_teacher,
 )
+from understudy.pipeline.mining import drafted, is_mined, mined_rows, once
 from understudy.pipeline.rows import prepare_rows, task_of
 from understudy.pipeline.showing import MATERIAL
 from understudy.pipeline.teacher import Found, Search
@@ -62,7 +64,16 @@ class Production:
     @cached_property
     def prepared(self) -> Prepared:
         """The rows: checked, split and stored."""
+        if is_mined(self.recipe):
+            return mined_rows(self)
         return prepare_rows(self.task, self.recipe.data, self.workspace)
+
+    @cached_property
+    def draft(self) -> Production:
+        """The same with rows that need no teacher, against which one is loaded."""
+        if not is_mined(self.recipe):
+            return self
+        return replace(self, recipe=drafted(self.recipe))
 
     @property
     def settled(self) -> Recipe:
@@ -79,7 +90,7 @@ class Production:
     @cached_property
     def search(self) -> Search:
         """How a teacher is found."""
-        return Search(self.task, self.prepared, self.workspace, self.allow_code)
+        return Search(self.task, self.draft.prepared, self.workspace, self.allow_code)
 
     @cached_property
     def tapped(self) -> Teacher:
@@ -134,7 +145,8 @@ class Production:
             self.workspace.emit(record)
 
         def ask() -> Store:
-            teacher, inputs, root = self.tapped, self.task.inputs, self.knowledge_root
+            inputs, root = self.task.inputs, self.knowledge_root
+            teacher = once(self.tapped, self.workspace.cache) or self.tapped
             # What was paid for should not be lost with a shard that was not finished.
             rows = None if is_repeatable(teacher) else PAID_ROWS
             codec = self.recipe.knowledge.codec
@@ -350,19 +362,10 @@ class Production:
 
     def rivals(self) -> tuple[str, ...]:
         """Train the rivals; their names."""
-        from understudy.evaluation import rivals
+        wanted, seed = self.recipe.rivals, self.recipe.training.seed
 
         def make() -> dict[str, Any]:
-            rows, seed = self.prepared.splits["train"], self.recipe.training.seed
-            labels, classes = self.prepared.labels, len(self.prepared.facts.classes)
-            most = rivals.most_rows(self.task.inputs)
-            chosen = rows[rivals.stratified(labels[rows], most, seed)]
-            inputs = self.prepared.inputs(chosen, self.task.inputs)
-            wanted = self.recipe.rivals
-            made = rivals.train_rivals(wanted, inputs, labels[chosen], classes, seed)
-            for name, rival in made.items():
-                rivals.save(rival, self.workspace.checkpoint(name))
-            return {"rows": {name: rival.rows_used for name, rival in made.items()}}
+            return learn_rivals(wanted, self.task, self.prepared, seed, self.workspace.checkpoint)
 
         if self.rival_names:
             self.step("rivals", make)

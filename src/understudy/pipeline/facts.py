@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from understudy.pipeline.spaces import told_of
@@ -25,11 +25,13 @@ def data_facts(production: Production) -> dict[str, Any]:
         "duplicates": counts.get("duplicates", 0),
         "leaked_test_rows": counts.get("leaked_test_rows", 0),
         "suspect_labels": len(suspect_rows(production)),
-        "findings": [
-            {"kind": finding["kind"], "count": finding["count"], "text": finding["text"]}
-            for finding in (*facts.findings, *_left_out(production))
-        ],
+        "findings": told((*facts.findings, *_left_out(production))),
     }
+
+
+def told(findings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Findings as the scorecard has them: what, how often, and in words."""
+    return [{name: finding[name] for name in ("kind", "count", "text")} for finding in findings]
 
 
 def _left_out(production: Production) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -233,6 +233,28 @@ def learn(
         "bytes": weight_bytes(folder),
         "training_seconds": round(outcome.seconds, 3),
     }
+
+
+def learn_rivals(
+    wanted: str | Sequence[str],
+    task: Task,
+    prepared: Prepared,
+    seed: int,
+    folder: Callable[[str], Path],
+) -> dict[str, Any]:
+    """Train the rivals that a recipe asks for on labelled training rows, each into its `folder`.
+
+    Returns how many rows each has used.
+    """
+    from understudy.evaluation import rivals
+
+    rows, labels = prepared.splits["train"], prepared.labels
+    chosen = rows[rivals.stratified(labels[rows], rivals.most_rows(task.inputs), seed)]
+    inputs, classes = prepared.inputs(chosen, task.inputs), len(prepared.facts.classes)
+    made = rivals.train_rivals(wanted, inputs, labels[chosen], classes, seed)
+    for name, rival in made.items():
+        rivals.save(rival, folder(name))
+    return {"rows": {name: rival.rows_used for name, rival in made.items()}}
 
 
 def labels_alone(prepared: Prepared, inputs: tuple[str, ...]) -> Lesson:

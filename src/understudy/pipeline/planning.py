@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from understudy.pipeline.learning import Candidate, labels_alone
+from understudy.pipeline.mining import are_there, is_mined
 from understudy.pipeline.spaces import is_fitted, is_unfitted, refuse_live, rows_to_fit
 
 if TYPE_CHECKING:
@@ -70,8 +71,11 @@ def plan_of(production: Production) -> Plan:
 
 
 def _steps(production: Production) -> Iterator[Step]:
-    prepared, recipe = production.prepared, production.recipe
+    prepared, recipe = production.draft.prepared, production.recipe
     yield Step("rows", True, len(prepared), prepared.store.bytes, 0.0)
+    if is_mined(recipe) and not are_there(production):
+        yield Step("candidates", False, len(prepared))
+        production = production.draft  # as many rows, of the same form
     open_teachers = production.search.untrained(recipe.teacher)
     for spec, made in open_teachers:
         seconds = _training_seconds(production, made, spec.training)
@@ -155,7 +159,8 @@ def _asking_seconds(production: Production, apprentices: list[Candidate], rows: 
         NetworkTeacher(production.task.network(made.fresh(), form), reading=made.reading)
         for made in apprentices
     ] or [production.teacher.teacher]
-    size = min(BATCH, len(production.prepared))
+    # A list is as much work as the texts in it.
+    size = min(max(1, BATCH // (1 + 4 * form.get("candidates", 0))), len(production.prepared))
     seconds = 0.0
     for teacher in teachers:
         times = []

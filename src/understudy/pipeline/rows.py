@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 READ_BY = {
     "candidates": "reranking",
     "depth": "reranking",
+    "negatives": "reranking",
     "label_separator": "text-multilabel",
     "label_columns": "text-multilabel",
 }
@@ -82,22 +83,30 @@ def prepare_rows(task: Task, data: Data, workspace: Workspace) -> Prepared:
     Raises: RequestError for whatever is wrong with the data.
     """
     rows = read_sources(data)
-    folder = workspace.cache / "prepared" / rows_key(task, data, rows)
+    key = rows_key(task, data, rows)
+    return kept_rows("rows", key, lambda folder: task.prepare(rows, data, folder), workspace)
+
+
+def kept_rows(
+    step: str, key: str, prepare: Callable[[Path], Prepared], workspace: Workspace
+) -> Prepared:
+    """What `prepare` stores in the cache under this key, made again where it is not whole."""
+    folder = workspace.cache / "prepared" / key
 
     def make() -> dict[str, Any]:
         with locked(folder, f"another process is preparing the same rows in {folder}; wait for it"):
             sweep(folder)
-            prepared = open_prepared(folder) or task.prepare(rows, data, folder)
+            prepared = open_prepared(folder) or prepare(folder)
             if _repair(prepared, folder):
-                prepared = task.prepare(rows, data, folder)
+                prepared = prepare(folder)
         store = prepared.store
         return {"rows": len(prepared), "bytes": store.bytes, "root": store.root}
 
-    workspace.step("rows", folder.name, make, folder / "facts.json")
+    workspace.step(step, key, make, folder / "facts.json")
     prepared = open_prepared(folder)
     if prepared is None or _repair(prepared, folder):
-        workspace.checkpoint("rows.json").unlink()
-        return prepare_rows(task, data, workspace)
+        workspace.checkpoint(f"{step}.json").unlink()
+        return kept_rows(step, key, prepare, workspace)
     return prepared
 
 

@@ -19,6 +19,8 @@ from understudy.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from understudy.pipeline.planning import Plan
+    from understudy.pipeline.scoring import Contender, TestRows
+    from understudy.tasks.prepared import Exam
 
 JUDGED_LATER = ("export", "require", "evaluation", "rivals")
 """Parts of a recipe that may change in a run folder: nothing that was trained depends on them."""
@@ -124,29 +126,30 @@ def evaluate(folder: str | Path, *, allow_code: bool = False, emit: Emit | None 
 def evaluate_on(
     folder: str | Path, data: Any, *, allow_code: bool = False, emit: Emit | None = None
 ) -> dict[str, Any]:
-    """Score the models of a run on new labelled data; written to RUN/evaluations/KEY/.
+    """Score the models of a run on new data; written to RUN/evaluations/KEY/.
 
-    Raises: RequestError where the data lack labels, or have classes that the run does not know.
+    Raises: RequestError where classes lack labels, or are none that the run knows; where vectors
+    are given neither scored pairs nor a search; and where a query's list has nothing relevant.
     """
     from understudy.evaluation import scorecard
-    from understudy.pipeline.contenders import contenders, new_rows
-    from understudy.pipeline.scoring import conclude, score
+    from understudy.evaluation.predictor import rows_in
+    from understudy.pipeline import facts
+    from understudy.pipeline.contenders import contenders, new_exam, new_rows
+    from understudy.pipeline.scoring import conclude
 
     with _of_run(folder, allow_code, emit) as production:
         recipe = production.recipe
-        rows, key = new_rows(production, data)
+        new = new_rows if production.task.gives == "logits" else new_exam
+        rows, key = new(production, data)
         place = Path(folder) / "evaluations" / key
         place.mkdir(parents=True, exist_ok=True)
         models = contenders(production, production.rivals(), recipe.export)
-        card, _ = score(
-            models,
-            production.task,
-            rows,
-            recipe.evaluation,
-            folder=place,
-            data={"rows": len(rows.labels), "source": str(data)},
-            knowledge={},
-        )
+        told = {
+            "rows": rows_in(rows.inputs),
+            "source": str(data),
+            "findings": facts.told(rows.findings),
+        }
+        card, _ = _scored(production, models, rows, folder=place, data=told, knowledge={})
         concluded: dict[str, Any] = conclude(card, recipe.require, recipe.export or ("student",))
         scorecard.write(place / "scorecard.json", concluded)
     return concluded
@@ -258,9 +261,7 @@ def _score(production: Production) -> dict[str, Any]:
     from understudy.evaluation import scorecard
     from understudy.pipeline import facts
     from understudy.pipeline.contenders import contenders, test_rows
-    from understudy.pipeline.scoring import conclude, score
-    from understudy.pipeline.scoring_rankings import score_rankings
-    from understudy.pipeline.scoring_vectors import score_vectors
+    from understudy.pipeline.scoring import conclude
     from understudy.pipeline.showing import keep_material, keep_rankings, keep_vectors
     from understudy.pipeline.showing_sets import keep_sets
     from understudy.report.card import write_card
@@ -277,17 +278,13 @@ def _score(production: Production) -> dict[str, Any]:
         task, curves = production.task, facts.curves(production)
         if task.gives == "logits":
             rows = test_rows(production)
-            card, answers = score(models, task, rows, recipe.evaluation, **given)
+            card, answers = _scored(production, models, rows, **given)
             keep = keep_sets if task.several else keep_material
             keep(production, rows, answers, curves)
         else:
-            scored, kept = {
-                "embedding": (score_vectors, keep_vectors),
-                "scores": (score_rankings, keep_rankings),
-            }[task.gives]
-            given |= {"rivals": recipe.rivals != "none", **facts.space_given(production)}
-            card, found = scored(models, task, production.prepared, recipe.evaluation, **given)
-            card |= facts.space_facts(production)
+            exam = production.prepared.exam(task.inputs)
+            card, found = _scored(production, models, exam, **given)
+            kept = {"embedding": keep_vectors, "scores": keep_rankings}[task.gives]
             kept(production, found, curves)
         return {"card": card}
 
@@ -300,6 +297,31 @@ def _score(production: Production) -> dict[str, Any]:
     classes = production.prepared.facts.classes
     write_card(workspace.out / "student" / "README.md", workspace.out.name, concluded, classes)
     return concluded
+
+
+def _scored(
+    production: Production,
+    models: Mapping[str, Contender],
+    rows: TestRows | Exam,
+    *,
+    folder: Path,
+    data: Mapping[str, Any],
+    knowledge: Mapping[str, Any],
+) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Hold models against rows of labels, or against an exam, in the way of their task."""
+    from understudy.pipeline import facts
+    from understudy.pipeline.scoring import TestRows, score
+    from understudy.pipeline.scoring_rankings import score_rankings
+    from understudy.pipeline.scoring_vectors import score_vectors
+
+    task, settings = production.task, production.recipe.evaluation
+    given: dict[str, Any] = {"folder": folder, "data": data, "knowledge": knowledge}
+    if isinstance(rows, TestRows):
+        return score(models, task, rows, settings, **given)
+    scored = {"embedding": score_vectors, "scores": score_rankings}[task.gives]
+    given |= {"rivals": production.recipe.rivals != "none", **facts.space_given(production)}
+    card, found = scored(models, task, rows, settings, **given)
+    return card | facts.space_facts(production), found
 
 
 def compare(folders: list[Path]) -> list[Mapping[str, Any]]:

@@ -43,6 +43,8 @@ class Contender:
     predictor: Predictor
     facts: Facts
     stored: StoredModel | None = None
+    answering: Predictor | None = None
+    """The same model, asked once about what several test rows share; never timed."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class TestRows:
     """Rows of no class, for telling whether confidence tells them apart."""
     validation: Inputs = field(default_factory=dict)
     """Rows in scope, on which a threshold is set."""
+    findings: tuple[Mapping[str, Any], ...] = ()
+    """What was found while they were read."""
 
 
 @dataclass(frozen=True)

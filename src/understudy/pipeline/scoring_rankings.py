@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from understudy.pipeline.scoring import Contender
     from understudy.recipe.schema import Evaluation
-    from understudy.tasks import Prepared, Task
+    from understudy.tasks import Task
+    from understudy.tasks.prepared import Exam
 
 TIMED_ROWS = 32
 """Lists that speed is measured on, at most; each holds several documents."""
@@ -35,7 +36,7 @@ RIVAL = "rival-bm25"
 def score_rankings(
     models: Mapping[str, Contender],
     task: Task,
-    prepared: Prepared,
+    exam: Exam,
     settings: Evaluation,
     *,
     folder: Path,
@@ -47,8 +48,7 @@ def score_rankings(
 
     Returns the scorecard, still without a verdict, and what every model made of the test.
     """
-    inputs = prepared.raw.inputs(prepared.splits["test"], task.inputs)
-    given = prepared.relations
+    inputs, given = exam.inputs, exam.relations
     lists = (given["asked"], given["found"])
     timed = rows_between(inputs, 0, TIMED_ROWS)
     rankings = {
@@ -61,7 +61,7 @@ def score_rankings(
         facts[RIVAL] = Facts(0, 0)  # over the search that found the candidates, it costs nothing
     evidence = EmbeddingEvidence(
         task=task.name,
-        test=search_of(prepared),
+        test=search_of(given),
         vectors={},
         rankings=rankings,
         facts=facts,
@@ -90,9 +90,8 @@ def score_rankings(
     return card, found
 
 
-def search_of(prepared: Prepared) -> Search:
+def search_of(given: Mapping[str, Any]) -> Search:
     """The test's queries, all the documents that are named, and what is relevant."""
-    given = prepared.relations
     queries = 1 + int(given["asked"].max())
     documents = 1 + int(max(given["found"].max(), given["document"].max()))
     judged = Judgements(given["query"], given["document"], given["grade"])
@@ -122,7 +121,7 @@ def _scores(
     model: Contender, inputs: Mapping[str, Any], shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
     """A model's scores of every candidate. Raises: RequestError for any other or odd answers."""
-    scores = tables_of(model.predictor, inputs, LISTS_AT_ONCE)
+    scores = tables_of(model.answering or model.predictor, inputs, LISTS_AT_ONCE)
     if scores.shape != shape:
         raise RequestError(
             f"{model.predictor.name} gave scores of the shape {list(scores.shape)}; the test has "

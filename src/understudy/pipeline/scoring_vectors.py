@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from understudy.pipeline.scoring import Contender
     from understudy.recipe.schema import Evaluation
     from understudy.students.projection import Projection
-    from understudy.tasks import Prepared, Task
+    from understudy.tasks import Task
+    from understudy.tasks.prepared import Exam
 
 
 def score_vectors(
     models: Mapping[str, Contender],
     task: Task,
-    prepared: Prepared,
+    exam: Exam,
     settings: Evaluation,
     *,
     folder: Path,
@@ -47,8 +48,7 @@ def score_vectors(
     at which vectors that are cut short are scored too.
     Returns the scorecard, still without a verdict, and what every model made of the test.
     """
-    inputs = prepared.raw.inputs(prepared.splits["test"], task.inputs)
-    test = test_of(prepared)
+    inputs, test = exam.inputs, test_of(exam.relations)
     rival = _rival(test, inputs["text"].tolist()) if rivals else None
     predictors: dict[str, Predictor] = {name: model.predictor for name, model in models.items()}
     facts = {name: model.facts for name, model in models.items()}
@@ -101,9 +101,8 @@ def _rival(test: Pairs | Search, texts: list[str]) -> Rival:
     return Rival(likeness, scores={likeness.name: likeness.scores(first, second)})
 
 
-def test_of(prepared: Prepared) -> Pairs | Search:
-    """What the test texts of prepared rows are held against."""
-    given = prepared.relations
+def test_of(given: Mapping[str, Any]) -> Pairs | Search:
+    """What test texts are held against, from the relations of prepared rows or of an exam."""
     if "gold" in given:
         return Pairs(given["first"], given["second"], given["gold"])
     judged = Judgements(given["query"], given["document"], given["grade"])

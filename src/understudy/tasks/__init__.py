@@ -31,4 +31,13 @@ def task_named(name: str) -> Task:
     return known[name]()
 
 
-__all__ = ["TASKS", "Facts", "Prepared", "Task", "open_prepared", "task_named"]
+__all__ = [
+    "TASKS",
+    "Facts",
+    "Prepared",
+    "Reranking",
+    "Task",
+    "TextEmbedding",
+    "open_prepared",
+    "task_named",
+]

@@ -6,7 +6,7 @@ fills a list up, and needs no judgement for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,10 @@ from understudy.tasks.text_rows import read_texts
 
 if TYPE_CHECKING:
     from understudy.data.rows import Rows
+    from understudy.data.settings import Data
 
+Finder = Callable[["Collection", WordIndex, "Data"], list[list[int]]]
+"""Finds, for each query, documents that look relevant and are not judged, the hardest first."""
 Grades = Mapping[int, float]
 """Of the judged documents of one query, by their number; above 0 they are relevant."""
 
@@ -88,27 +91,38 @@ def unjudged(rows: Rows, columns: Mapping[str, str], documents: tuple[str, ...])
     return Collection(queries, documents, ({},) * len(queries), False)
 
 
+def found_by_words(collection: Collection, index: WordIndex, data: Data) -> list[list[int]]:
+    """What looks relevant to each query by BM25, the best first; nothing that is judged."""
+    skip = data.negatives.skip
+    return [
+        [each for each in index.best(query, data.depth + skip).tolist() if each not in grades][
+            skip:
+        ]
+        for query, grades in zip(collection.queries, collection.judged, strict=True)
+    ]
+
+
 def lists_to_learn_from(
-    collection: Collection, index: WordIndex, size: int, depth: int, seed: int
+    collection: Collection, found: Sequence[Sequence[int]], size: int, seed: int
 ) -> IntArray:
     """Candidates of each query, [queries, size]: a relevant one first, where there is any.
 
     The relevant ones take half of a list at most. Then come what is judged and not relevant, and
-    the first of what BM25 finds, to half of what is left; then some of the first `depth` that it
-    finds, and documents drawn at random.
+    the first of what was found, to half of what is left; then some of the rest that was found, and
+    documents drawn at random. `found` holds no judged document.
     """
     generator = np.random.default_rng(seed)
     lists = np.empty((len(collection.queries), size), dtype=np.int64)
-    for row, (query, grades) in enumerate(zip(collection.queries, collection.judged, strict=True)):
+    documents = len(collection.documents)
+    for row, (grades, mined) in enumerate(zip(collection.judged, found, strict=True)):
         by_grade = sorted(grades, key=lambda document: -grades[document])
         relevant = [document for document in by_grade if grades[document] > 0]
         others = [document for document in by_grade if grades[document] <= 0]
-        mined = [each for each in index.best(query, depth).tolist() if each not in grades]
         chosen = [*relevant[: max(1, size // 2)], *others][:size]
         hard = (size - len(chosen) + 1) // 2
         chosen += mined[:hard]
         chosen += generator.permutation(mined[hard:]).astype(np.int64).tolist()
-        chosen += _at_random(index.documents, {*chosen, *grades}, size - len(chosen), generator)
+        chosen += _at_random(documents, {*chosen, *grades}, size - len(chosen), generator)
         # A judged document is better than none where a collection is tiny.
         chosen += [document for document in relevant if document not in chosen]
         lists[row] = chosen[:size]

@@ -36,6 +36,15 @@ def single_texts(texts: Sequence[str]) -> list[str]:
     return [part for text in texts for part in text.split(CANDIDATES)]
 
 
+def parts_of(row: Sequence[str], *, apart: bool) -> list[str]:
+    """What a network reads of a query and its K candidates, one by one.
+
+    Each text, the query first [1 + K], or, where they are not taken apart, each pair [K].
+    """
+    query, *documents = row
+    return [*row] if apart else [f"{query}{SEPARATOR}{document}" for document in documents]
+
+
 @dataclass(frozen=True)
 class Lists:
     """Rows of a query and candidates as tokens: pair by pair, or, `apart`, text by text.
@@ -76,9 +85,7 @@ class Lists:
         write_json(folder / READING, {"apart": self.apart})
 
     def _parts(self, row: list[str]) -> list[str]:
-        """What the network reads of one row, one by one."""
-        query, *documents = row
-        return row if self.apart else [f"{query}{SEPARATOR}{document}" for document in documents]
+        return parts_of(row, apart=self.apart)
 
     def _encoded(self, texts: Sequence[str]) -> Ragged:
         """The tokens of each row, -1 behind each of its parts."""

@@ -47,6 +47,17 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Exam:
+    """Test rows as they are scored: raw, by column [N], and what a task holds them against."""
+
+    inputs: Mapping[str, Any]
+    relations: Mapping[str, Any]
+    """As in `Prepared`."""
+    findings: tuple[Mapping[str, Any], ...] = ()
+    """What was found while they were read."""
+
+
+@dataclass(frozen=True)
 class Prepared:
     """Rows 0..N-1 in `store`; `labels` [N] with -1 for none; `splits` hold sorted row numbers.
 
@@ -83,6 +94,11 @@ class Prepared:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def exam(self, names: tuple[str, ...]) -> Exam:
+        """The test rows, by the named columns, where they are held against more than labels."""
+        inputs = self.raw.inputs(self.splits["test"], names)
+        return Exam(inputs, self.relations, self.facts.findings)
 
     def source_rows(self, part: str) -> IntArray:
         """The number of each row of a part in the source that the row came from."""

@@ -11,18 +11,21 @@ import numpy as np
 
 from understudy.data import checks
 from understudy.data.bm25 import WordIndex, index_words
+from understudy.data.cells import objects
 from understudy.data.texts import to_texts
 from understudy.errors import RequestError
 from understudy.tasks.candidates import (
     Collection,
+    Finder,
     collection_of,
+    found_by_words,
     lists_to_learn_from,
     lists_to_rerank,
     unjudged,
 )
 from understudy.tasks.labelled import about
 from understudy.tasks.lists import CANDIDATES, listed, read_lists
-from understudy.tasks.prepared import Facts, IntArray, Prepared, save_facts
+from understudy.tasks.prepared import Exam, Facts, IntArray, Prepared, save_facts
 from understudy.tasks.reading import Reading
 from understudy.tasks.text_rows import OverTexts, store_texts
 
@@ -49,8 +52,16 @@ class Reranking(OverTexts):
     metric: ClassVar[str] = "ndcg_at_10"
     gives: ClassVar[str] = "scores"
 
-    def prepare(self, rows: Mapping[str, Rows], data: Data, folder: Path) -> Prepared:
+    def prepare(
+        self,
+        rows: Mapping[str, Rows],
+        data: Data,
+        folder: Path,
+        find: Finder = found_by_words,
+    ) -> Prepared:
         """Find candidates for every query, and store them; a folder that was begun is continued.
+
+        `find` says what to learn from beside the relevant documents; what is tested on are BM25's.
 
         Raises: RequestError for whatever is wrong with the data.
         """
@@ -69,7 +80,8 @@ class Reranking(OverTexts):
             if part == "test":
                 continue
             index = indices[collection.documents]
-            chosen = lists_to_learn_from(collection, index, size, data.depth, data.split_seed)
+            found_for = find(collection, index, data)
+            chosen = lists_to_learn_from(collection, found_for, size, data.split_seed)
             splits[part] = np.arange(len(texts), len(texts) + len(chosen))
             texts += [
                 listed(query, [collection.documents[each] for each in candidates])
@@ -91,6 +103,18 @@ class Reranking(OverTexts):
         labels = np.full(len(texts), -1)
         store_texts(np.array(texts, dtype=object), labels, folder, LIST_BYTES)
         return save_facts(folder, facts, labels, splits, relations)
+
+    def exam(self, rows: Rows, data: Data, form: Mapping[str, Any]) -> Exam:
+        """A search, or a table of query, document and score, from another source.
+
+        Raises: RequestError where it is neither, or nothing in it is relevant.
+        """
+        collection, found = collection_of(rows, data.columns)
+        test, told = _answered(collection)
+        index = index_words(test.documents)
+        texts, relations = _test_rows(test, index, form["candidates"], data.depth)
+        findings = tuple(asdict(each) for each in (*found, *told))
+        return Exam({"text": objects(texts)}, relations, findings)
 
     def network(self, body: nn.Module, form: Mapping[str, Any]) -> nn.Module:
         """Lists in, scores out: an encoder compares vectors, any other body reads pairs."""
@@ -164,15 +188,25 @@ def _parts(
     parts["train"] = whole.only(np.sort(order[begin:]).tolist())
     if not parts["train"].queries:
         raise RequestError("data.train: there is no query to learn from beside those set aside")
-    answered = parts["test"].answered()
+    with about("test"):
+        parts["test"], told = _answered(parts["test"])
+    return parts, found + told
+
+
+def _answered(test: Collection) -> tuple[Collection, list[checks.Finding]]:
+    """The queries that can be scored, and how many cannot.
+
+    Raises: RequestError where none can.
+    """
+    answered = test.answered()
     if not answered:
-        raise RequestError("data.test: no query has a relevant document, so nothing can be scored")
-    left_out = len(parts["test"].queries) - len(answered)
-    if left_out:
-        text = f"{left_out} test queries have no relevant document and are not scored"
-        found.append(checks.Finding("unanswered_queries", left_out, (), text))
-    parts["test"] = parts["test"].only(answered)
-    return parts, found
+        raise RequestError("no query has a relevant document, so nothing can be scored")
+    left_out = len(test.queries) - len(answered)
+    if not left_out:
+        return test, []
+    text = f"{left_out} test queries have no relevant document and are not scored"
+    finding = checks.Finding("unanswered_queries", left_out, (), text)
+    return test.only(answered), [finding]
 
 
 def _test_rows(

@@ -14,7 +14,7 @@ from understudy.data.beir import judged_in
 from understudy.data.columns import choose_columns, text_columns
 from understudy.errors import RequestError
 from understudy.tasks.labelled import about
-from understudy.tasks.prepared import ROLES, Facts, IntArray, Prepared, save_facts
+from understudy.tasks.prepared import ROLES, Exam, Facts, IntArray, Prepared, save_facts
 from understudy.tasks.text_rows import OneTextARow, read_texts, store_texts
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class TextEmbedding(OneTextARow):
             )
         columns, found = _columns(rows, data)
         pool = _Pool.of(columns)
-        relations = _relations(rows["test"], columns["test"], pool, data)
+        with about("test"):
+            relations = _relations(rows["test"], columns["test"], pool, data)
         parts = pool.parts(data)
         store_texts(pool.texts, np.full(len(pool.texts), -1), folder)
         facts = Facts(
@@ -60,6 +61,16 @@ class TextEmbedding(OneTextARow):
             findings=tuple(asdict(each) for each in (*found, *pool.findings(parts, relations))),
         )
         return save_facts(folder, facts, np.full(len(pool.texts), -1), parts, relations)
+
+    def exam(self, rows: Rows, data: Data, form: Mapping[str, Any]) -> Exam:
+        """Scored pairs, or a search, from another source.
+
+        Raises: RequestError where it is neither.
+        """
+        columns, found = _texts(rows, data)
+        pool = _Pool.of({"test": columns})
+        relations = _relations(rows, columns, pool, data)
+        return Exam({"text": pool.texts}, relations, tuple(asdict(each) for each in found))
 
     def objective(self, classes: int) -> Objective:
         """The cosine to the teacher's vector, which did best where it was measured."""
@@ -137,13 +148,15 @@ def _columns(
         if role not in rows:
             continue
         with about(role):
-            found = []
-            for name in text_columns(rows[role], data.columns):
-                texts, told = read_texts(rows[role], (name,))
-                found.append(texts)
-                findings += told
-        columns[role] = tuple(found)
+            columns[role], told = _texts(rows[role], data)
+        findings += told
     return columns, findings
+
+
+def _texts(rows: Rows, data: Data) -> tuple[tuple[Any, ...], list[checks.Finding]]:
+    """The texts of one source, column by column, and what was found while they were read."""
+    read = [read_texts(rows, (name,)) for name in text_columns(rows, data.columns)]
+    return tuple(texts for texts, _ in read), [each for _, told in read for each in told]
 
 
 def _relations(test: Rows, columns: tuple[Any, ...], pool: _Pool, data: Data) -> dict[str, Any]:
@@ -159,24 +172,23 @@ def _relations(test: Rows, columns: tuple[Any, ...], pool: _Pool, data: Data) ->
         return _search(test, sides[0])
     if len(sides) < 2:
         raise RequestError(
-            f"data.test: {test.origin} is neither scored pairs (text, text_2, score) nor a search "
+            f"{test.origin} is neither scored pairs (text, text_2, score) nor a search "
             "(a folder with corpus.jsonl, queries and qrels); embeddings need one of them"
         )
-    with about("test"):
-        name = choose_columns(test, ("score",), data.columns)["score"]
+    name = choose_columns(test, ("score",), data.columns)["score"]
     try:
         gold = np.asarray(test.columns[name], dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise RequestError(f"data.test: the column '{name}' holds no numbers: {error}") from error
+        raise RequestError(f"the column '{name}' holds no numbers: {error}") from error
     if len(np.unique(gold)) < 2:
         raise RequestError(
-            f"data.test: the column '{name}' has one score only; give pairs of which some are more "
+            f"the column '{name}' has one score only; give pairs of which some are more "
             "alike than others"
         )
     wrong = np.flatnonzero(~np.isfinite(gold))
     if len(wrong):
         raise RequestError(
-            f"data.test: the column '{name}' is empty or infinite in {len(wrong)} of {len(gold)} "
+            f"the column '{name}' is empty or infinite in {len(wrong)} of {len(gold)} "
             f"rows, row {wrong[0]} first; score these pairs or take them out"
         )
     return {"first": sides[0], "second": sides[1], "gold": gold}

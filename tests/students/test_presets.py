@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from understudy.errors import RequestError
-from understudy.students.presets import PRESETS, is_preset, preset_network
+from understudy.students.presets import PRESETS, is_preset, preset_network, static_sizes
 
 IDS = torch.tensor([[4, 5, 6], [7, 0, 0]])
 MASK = torch.tensor([[1, 1, 1], [1, 0, 0]])
@@ -73,3 +73,16 @@ def test_the_sizes_are_those_of_the_name():
 def test_images_that_are_too_small_get_another_network():
     with pytest.raises(RequestError, match=r"at least 8 x 8 pixels, these are 4 x 9; take an mlp"):
         preset_network("cnn-small", "image", (4, 9, 1), 3, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("static", (None, 0)),
+        ("static-384", (384, 0)),
+        ("static-384-0", (384, 0)),
+        ("static-384-1024", (384, 1024)),
+    ],
+)
+def test_a_static_name_holds_a_width_and_hidden_units(name: str, sizes: tuple[int | None, int]):
+    assert static_sizes(name) == sizes

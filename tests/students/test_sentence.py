@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from understudy.errors import RequestError
 from understudy.students.sentence import (
     Dense,
     SentenceEncoder,
     StaticEncoder,
+    bend,
     cut_encoder,
     end_in,
     pooled,
@@ -128,3 +130,32 @@ def test_an_encoder_ends_along_given_directions(maps: str):
         torch.testing.assert_close(encoder(IDS, MASK), wide @ directions)
     assert encoder.width == 3
     assert len(encoder.dense) == {"none": 1, "linear": 1, "tanh": 2}[maps]
+
+
+@pytest.mark.parametrize(("outputs", "hidden"), [(None, 16), (None, 40), (5, 11)])
+def test_a_bent_encoder_begins_as_it_was_and_every_unit_can_learn(outputs: int | None, hidden: int):
+    torch.manual_seed(0)
+    encoder = StaticEncoder(50, 8, outputs).eval()
+    before = encoder(IDS, MASK)
+    bend(encoder, hidden)
+    torch.testing.assert_close(encoder(IDS, MASK), before, atol=1e-5, rtol=1e-5)
+    assert encoder.width == (outputs or 8)
+    wanted = torch.randn(3, encoder.width)
+    (encoder(IDS, MASK) * wanted).sum().backward()
+    up, down = [*encoder.dense][-2:]
+    assert bool((down.linear.weight.grad != 0).all())
+    # The free units show no slope at first, since nothing leads out of them; one step later all do.
+    with torch.no_grad():
+        down.linear.weight -= 0.1 * down.linear.weight.grad
+    encoder.zero_grad()
+    (encoder(IDS, MASK) * wanted).sum().backward()
+    assert bool((up.linear.weight.grad.abs().sum(1) > 0).all())
+
+
+def test_too_few_hidden_units_are_refused():
+    with pytest.raises(RequestError) as caught:
+        bend(StaticEncoder(50, 8), 15)
+    assert str(caught.value) == (
+        "student: a static encoder of 8 features needs 16 hidden units or more, or none, and 15 "
+        "were named: static-8-32 would do"
+    )

@@ -17,6 +17,7 @@ from understudy.students.sentence import (
     Dense,
     SentenceEncoder,
     StaticEncoder,
+    bend,
     cut_encoder,
     preset_encoder,
 )
@@ -77,8 +78,11 @@ def test_a_cut_encoder_with_fewer_tokens_is_the_same_in_sentence_transformers(tm
 
 def test_a_static_encoder_is_the_same_in_sentence_transformers(tmp_path: Path):
     tokens = trained_tokens(TEXTS, 100, 16).bare()
-    for name, outputs in (("plain", None), ("dense", 6)):
+    for name, outputs in (("plain", None), ("dense", 6), ("bent", 6)):
         encoder = StaticEncoder(tokens.size, 8, outputs)
+        if name == "bent":
+            bend(encoder, 20)
+            encoder.dense[-1].linear.weight.data.uniform_(-1.0, 1.0)
         encoder.weights.data.uniform_(0.1, 2.0)
         folder = tmp_path / name
         tokens.save(folder)

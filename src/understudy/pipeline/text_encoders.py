@@ -13,6 +13,7 @@ from understudy.files import content_key, replace_atomically
 from understudy.pipeline.text_students import Design, frequencies, tokens_for
 from understudy.recipe.students import Cut, FromTeacher, Preset
 from understudy.students import Blueprint, is_preset
+from understudy.students.presets import static_sizes
 from understudy.tasks import task_named
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _preset(
     projection: Projection | None,
 ) -> Design:
     """A static encoder or a BERT miniature."""
-    from understudy.students.sentence import StaticEncoder, preset_encoder
+    from understudy.students.sentence import StaticEncoder, bend, end_in, preset_encoder
 
     tokens, kept, told = tokens_for(spec.vocabulary, prepared, teacher)
     given = projection.dimensions if projection else outputs
@@ -95,8 +96,8 @@ def _preset(
     # A static encoder reads a text's own tokens alone, as sentence-transformers has it.
     bare = tokens.bare()
     blueprint = Blueprint("preset", spec.preset, (bare.size, bare.most), given, reads="text")
-    own = given if spec.dimensions else STATIC_WIDTH
-    width = int(spec.preset.partition("-")[2].partition("-")[0] or own)
+    named, hidden = static_sizes(spec.preset)
+    width = named or (given if spec.dimensions else STATIC_WIDTH)
     starts = spec.start == "teacher"
     vectors = _vectors_of_tokens(teacher, kept, prepared) if starts else None
     # A table as narrow as the vectors begins along their axes; a wider one is mapped to them.
@@ -112,7 +113,11 @@ def _preset(
         encoder = StaticEncoder(bare.size, width, ends if width != ends else None)
         if vectors is not None:
             encoder.start_in_space(vectors, counts)
-        return encoder if narrow or projection is None else _ending(encoder, projection)
+        if projection is not None and not narrow:
+            end_in(encoder, projection.directions)
+        if hidden:
+            bend(encoder, hidden)
+        return encoder
 
     return Design(blueprint, fresh, bare, told)
 

@@ -36,6 +36,12 @@ def is_preset(name: str, reads: Reads | None = None) -> bool:
     return any(kind(name) is not None for kind in wanted)
 
 
+def static_sizes(name: str) -> tuple[int | None, int]:
+    """The width of a static preset, where it names one, and its hidden units, 0 for none."""
+    _, sizes = _text_preset(name) or ("", ())
+    return (sizes[0] if sizes else None), (sizes[1] if len(sizes) > 1 else 0)
+
+
 def preset_network(
     name: str, reads: Reads, shape: tuple[int, ...], classes: int, dropout: float
 ) -> nn.Module:

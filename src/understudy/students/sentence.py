@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from understudy.errors import RequestError
 from understudy.students.cutting import cut_model
 from understudy.students.embedding import fill, rareness, weighted_mean
 from understudy.students.hugging_face import described
@@ -224,6 +225,31 @@ def end_in(encoder: SentenceEncoder | StaticEncoder, directions: Tensor) -> None
         if bias is not None:
             narrower.linear.bias.copy_(directions.T @ bias)
     encoder.dense = nn.Sequential(*before, narrower)
+
+
+def bend(encoder: StaticEncoder, hidden: int) -> None:
+    """Let vectors of D features pass through hidden units on their way out, at first unchanged.
+
+    A mean of tokens is linear in what a text holds; its teacher is not. As gelu(x) - gelu(-x) = x,
+    two units a feature carry it through, and the others are free; all of them learn.
+    Raises: RequestError for fewer hidden units than 2 D.
+    """
+    width = encoder.width
+    if hidden < 2 * width:
+        raise RequestError(
+            f"student: a static encoder of {width} features needs {2 * width} hidden units or "
+            f"more, or none, and {hidden} were named: static-{width}-{4 * width} would do"
+        )
+    up = Dense(width, hidden, "torch.nn.modules.activation.GELU")
+    down = Dense(hidden, width)
+    same = torch.eye(width)
+    with torch.no_grad():
+        up.linear.weight[: 2 * width] = torch.cat([same, -same])
+        nn.init.zeros_(up.linear.bias)
+        nn.init.zeros_(down.linear.weight)
+        down.linear.weight[:, : 2 * width] = torch.cat([same, -same], dim=1)
+        nn.init.zeros_(down.linear.bias)
+    encoder.dense = nn.Sequential(*encoder.dense, up, down)
 
 
 def _width(dense: nn.Sequential, width: int) -> int:

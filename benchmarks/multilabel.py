@@ -68,7 +68,7 @@ def recipe(encoder: str, named: dict[str, str]) -> Recipe:
     return Recipe(
         task="text-multilabel",
         data=Data(**named, most_tokens=64),
-        teacher=Trained(encoder, training=Training(epochs=8, batch_size=32, learning_rate=2e-4)),
+        teacher=Trained(encoder, training=Training(epochs=6, batch_size=32, learning_rate=2e-4)),
         student=Preset("static-128-512", vocabulary="used", dropout=0.2),
         training=Training(epochs=40, batch_size=64, learning_rate=2e-3),
         export=("onnx", "onnx-int8"),

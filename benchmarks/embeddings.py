@@ -4,10 +4,10 @@
 
 ENCODER is a folder of all-MiniLM-L6-v2. Every student learns from the same stored vectors of the
 same transfer set (sentences of STS-B's training part, SciFact's documents and training claims,
-questions of CLINC150, phrases of SST-2, descriptions of AG News; the deep student from those up to
-200 characters, for time); no test text is among them, but for the documents. With `--peer`, a
-Python that has model2vec installed (it pins another transformers, so it needs an environment of its
-own) distils the same encoder by that library in the same run.
+questions of CLINC150, phrases of SST-2, descriptions of AG News; the deep student, for time, from
+a third of those up to 200 characters); no test text is among them, but for the documents. With
+`--peer`, a Python that has model2vec installed (it pins another transformers, so it needs an
+environment of its own) distils the same encoder by that library in the same run.
 
 Prints, for each model: Spearman's correlation with the gold scores and with the teacher's cosines
 on the STS-B test; nDCG@10 on SciFact and the share of the teacher's ten nearest documents kept, in
@@ -36,6 +36,7 @@ from understudy.evaluation.speed import measure
 from understudy.pipeline.running import distill
 from understudy.recipe.schema import Evaluation, Recipe
 from understudy.recipe.students import Cut, FromTeacher, Preset
+from understudy.students.sentence import StaticEncoder
 from understudy.students.sentence_folders import read_encoder
 from understudy.students.tokens import read_tokens
 from understudy.tasks.reading import Tokenised
@@ -45,6 +46,10 @@ from understudy.training.settings import Training
 HERE = Path(__file__).parent
 SHARED = HERE / "../../shared/data"
 PHRASES = 30_000
+FURTHER = "potion-base-4m"
+"""A Model2Vec model of a larger teacher (bge-base), 8 bits, 128 features."""
+SHORT = 200
+"""Characters of the texts that the deep student learns from, at most."""
 
 DISTILLED_BY_MODEL2VEC = """
 import sys
@@ -140,13 +145,20 @@ def transfer_set(data: Path, held_out: set[str]) -> list[str]:
     return list(dict.fromkeys([*texts, *map(str, search.documents)]))
 
 
-def students() -> dict[str, tuple[Any, Training, int]]:
-    """Every student, how long it learns, and the characters of its longest texts."""
+def fewer(texts: list[str]) -> list[str]:
+    """A third of the short texts, for a student whose steps take their time."""
+    short = np.array([text for text in texts if len(text) <= SHORT], dtype=object)
+    chosen = np.random.default_rng(0).permutation(len(short))[: len(short) // 3]
+    return list(short[np.sort(chosen)])
+
+
+def students() -> dict[str, tuple[Any, Training, Callable[[list[str]], list[str]]]]:
+    """Every student, how long it learns, and which of the texts it learns from."""
     long = Training(epochs=15, batch_size=128, learning_rate=5e-3, keep="last")
-    short = Training(epochs=2, batch_size=32, learning_rate=3e-4, keep="last")
+    short = Training(epochs=3, batch_size=32, learning_rate=3e-4, keep="last")
     return {
-        "static": (Preset("static-384"), long, 1_000_000),
-        "layers": (FromTeacher(Cut(layers=(0, 2, 5))), short, 200),
+        "static": (Preset("static-384-1024"), long, list),
+        "layers": (FromTeacher(Cut(layers=(0, 2, 5))), short, fewer),
     }
 
 
@@ -163,12 +175,12 @@ def main() -> None:
     texts = transfer_set(arguments.data, {*tested.first, *tested.second, *tested.search.queries})
     print(f"{len(texts):,} texts in the transfer set", flush=True)
     models: dict[str, Predictor] = {}
-    for name, (student, training, most) in students().items():
+    for name, (student, training, choose) in students().items():
         if arguments.only and name not in arguments.only:
             continue
         recipe = Recipe(
             data=replace(
-                understudy.Data(train=[text for text in texts if len(text) <= most]),
+                understudy.Data(train=choose(texts)),
                 test=str(arguments.data / "stsb/stsb-en-test.csv"),
             ),
             task="text-embedding",
@@ -185,11 +197,12 @@ def main() -> None:
     report(models, encoder(arguments.encoder), tested, arguments)
 
 
-def encoder(folder: Path) -> Predictor:
-    """The teacher itself, as the runs ask it."""
-    reading = Tokenised(read_tokens(folder, 128))
-    teacher = NetworkTeacher(read_encoder(folder), reading=reading, gives="embedding")
-    return TeacherPredictor("teacher", teacher, "embedding")
+def encoder(folder: Path, name: str = "teacher") -> Predictor:
+    """An encoder in a folder, as the runs ask their teacher."""
+    network, tokens = read_encoder(folder), read_tokens(folder, 128)
+    bare = isinstance(network, StaticEncoder)  # which reads a text's own tokens alone
+    reading = Tokenised(tokens.bare() if bare else tokens)
+    return TeacherPredictor(name, NetworkTeacher(network, None, reading, "embedding"), "embedding")
 
 
 def report(models: dict[str, Predictor], teacher: Predictor, tested: Tests, arguments: Any) -> None:
@@ -197,11 +210,16 @@ def report(models: dict[str, Predictor], teacher: Predictor, tested: Tests, argu
     raw = {"text": np.array(tested.texts, dtype=object)}
     theirs = tables_of(teacher, raw)
     everyone: dict[str, Predictor] = {"teacher": teacher, **models}
+    further = arguments.data / "weights_static_embed"
+    if further.is_dir():
+        everyone[FURTHER] = encoder(further, FURTHER)
     speeds = measure(everyone, {"text": raw["text"][:2048]}, seconds=6.0)
     print(f"{'model':22} STS-B gold/teacher  SciFact nDCG  overlap  drop-in      bytes  texts/s")
     for name, model in everyone.items():
         vectors = theirs if name == "teacher" else tables_of(model, raw)
         size = getattr(model, "bytes", 0)
+        if name == FURTHER:
+            size = (further / "model.safetensors").stat().st_size
         line(name, tested.figures(vectors, theirs), size, speeds[name].throughput_per_s)
     if arguments.peer:
         for dimensions in ("256", "none"):

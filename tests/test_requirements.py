@@ -154,10 +154,10 @@ def test_an_unknown_model_is_refused():
 
 
 def _cards():
-    """A scorecard of each kind that holds all there is: of classes, of a search, of pairs."""
+    """A scorecard of each kind that holds all there is: classes, sets of them, a search, pairs."""
     import numpy as np
 
-    from understudy.evaluation import embeddings, scorecard
+    from understudy.evaluation import embeddings, label_sets, scorecard
     from understudy.evaluation.gold import Pairs, Search
     from understudy.evaluation.predictor import answers_from
     from understudy.evaluation.retrieval import Judgements
@@ -181,6 +181,16 @@ def _cards():
         "image-classification", ("no", "yes"), labels, answers, **measured
     )
     yield scorecard.build(evidence)
+    marks = generator.integers(0, 2, (300, 3))
+    sets = {
+        name: label_sets.SetAnswers(
+            label_sets.probabilities_of(sure * (2 * marks - 1) + generator.normal(size=(300, 3)))
+        )
+        for name, sure in names.items()
+    }
+    yield label_sets.build_sets(
+        label_sets.SetEvidence("text-multilabel", ("a", "b", "c"), marks, sets, **measured)
+    )
     meaning = generator.normal(size=(300, 8))
     vectors = {
         name: (sure * meaning + generator.normal(size=meaning.shape)).astype(np.float32)

@@ -98,12 +98,15 @@ def _set(cell: Any, separator: str) -> list[Any] | None:
     return [cell]
 
 
-def strata(table: Table) -> NDArray[np.int64]:
-    """One number a row to split by: its rarest class, C for none of them, -1 without labels.
+def strata(given: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """One number a row to split by: its class, or, of several, the rarest that it has.
 
-    Shapes: [N, C] -> [N].
+    C where it has none of them, -1 where nothing is known.
+    Shapes: class numbers [N], which stay as they are, or marks [N, C] -> [N].
     """
-    common = (table > 0).sum(axis=0)
-    rarity = np.where(table > 0, common, len(table) + 1)
-    rarest = np.where((table > 0).any(axis=1), rarity.argmin(axis=1), table.shape[1])
-    return np.where((table < 0).any(axis=1), labels.UNLABELLED, rarest).astype(np.int64)
+    if given.ndim == 1:
+        return given.astype(np.int64, copy=False)
+    common = (given > 0).sum(axis=0)
+    rarity = np.where(given > 0, common, len(given) + 1)
+    rarest = np.where((given > 0).any(axis=1), rarity.argmin(axis=1), given.shape[1])
+    return np.where(labels.has_label(given), rarest, labels.UNLABELLED).astype(np.int64)

@@ -161,8 +161,7 @@ def stratified(labels: NDArray[np.int64], cap: int, seed: int) -> NDArray[np.int
     Where a row may have several, its rarest one counts.
     Shapes: labels [N] or [N, C], -1 for none -> at most [cap] row numbers.
     """
-    if labels.ndim == 2:
-        labels = strata(labels.astype(np.int8))
+    labels = strata(labels)
     rows = np.flatnonzero(labels >= 0)
     shuffled = np.random.default_rng(seed).permutation(rows)
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]

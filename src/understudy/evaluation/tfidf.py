@@ -57,15 +57,14 @@ def train_svm(texts: Texts, labels: NDArray[np.int64], classes: int, seed: int) 
     def machine() -> Any:
         return LinearSVC(random_state=seed)
 
-    several = labels.ndim == 2
     features, terms = _terms(texts, PARTS, classes)
-    held = held_out(strata(labels.astype(np.int8)) if several else labels, seed)
+    held = held_out(strata(labels), seed)
     scale = 1.0
     if held.any():
         part = _lines(machine, features[~held], labels[~held], classes)
         scale = likeliest_scale(features[held] @ part["weight"] + part["bias"], labels[held])
     lines = _lines(machine, features, labels, classes)
-    known = labels.any(axis=0) if several else np.isin(np.arange(classes), labels)
+    known = labels.any(axis=0) if labels.ndim == 2 else np.isin(np.arange(classes), labels)
     lines["weight"] *= np.float32(scale)
     lines["bias"][known] *= np.float32(scale)
     return {**terms, **lines}

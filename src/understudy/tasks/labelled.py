@@ -12,7 +12,7 @@ from understudy.data import labels, splits
 from understudy.data.checks import class_counts
 from understudy.data.columns import choose_columns
 from understudy.data.labels import has_label
-from understudy.data.several import encode_marks, encode_sets
+from understudy.data.several import encode_marks, encode_sets, strata
 from understudy.errors import RequestError
 from understudy.tasks.prepared import ROLES, UNLABELLED, IntArray
 
@@ -87,7 +87,7 @@ def parts_of(
         begin += len(encoded[role])
     shares = {"test": data.test_share, "validation": data.validation_share}
     wanted = {part: share for part, share in shares.items() if part not in own}
-    groups, numbers = hashes[own["train"]], encoded["train"]
+    groups, numbers = hashes[own["train"]], strata(encoded["train"])
     # Copies stay together, and an unlabelled one cannot be scored: such a group trains.
     movable = ~np.isin(groups, groups[numbers < 0])
     parts = splits.split(

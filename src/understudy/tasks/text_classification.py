@@ -55,7 +55,7 @@ class TextClassification(OneTextARow):
         together = np.concatenate([texts[role] for role in given])
 
         hashes = checks.row_hashes(together)
-        parts = parts_of(given, self._strata(encoded), hashes, data)
+        parts = parts_of(given, encoded, hashes, data)
         refuse_bad_parts(parts, numbers, classes)
         found += _findings(parts, hashes, numbers, classes, together)
         slices = slice_values(rows, data, parts, given)
@@ -72,10 +72,6 @@ class TextClassification(OneTextARow):
             slices=slices,
         )
         return save_facts(folder, facts, numbers, parts)
-
-    def _strata(self, encoded: Mapping[str, Any]) -> Mapping[str, IntArray]:
-        """One number a row to split by; -1 for rows without a label."""
-        return encoded
 
     def objective(self, classes: int) -> Objective:
         """0.9 soft labels at temperature 2 and 0.1 hard labels, best where it was measured."""

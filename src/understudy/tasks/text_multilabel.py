@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from understudy.data.several import strata
 from understudy.errors import RequestError
-from understudy.tasks.prepared import IntArray, Prepared
+from understudy.tasks.prepared import Prepared
 from understudy.tasks.text_classification import TextClassification
 
 if TYPE_CHECKING:
@@ -40,9 +39,6 @@ class TextMultilabel(TextClassification):
                 "[]; put such rows into train, validation and test"
             )
         return super().prepare(rows, data, folder)
-
-    def _strata(self, encoded: Mapping[str, Any]) -> Mapping[str, IntArray]:
-        return {role: strata(table) for role, table in encoded.items()}
 
     def objective(self, classes: int) -> Objective:
         """0.9 soft and 0.1 hard binary labels: what does best for one class a text, with sigmoids.

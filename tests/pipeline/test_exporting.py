@@ -11,17 +11,9 @@ import pytest
 from understudy import export
 from understudy.pipeline import exporting
 from understudy.pipeline.distilling import Production
-from understudy.pipeline.exporting import CALIBRATION_ROWS, PARITY_ROWS, spread, write_artefact
+from understudy.pipeline.exporting import CALIBRATION_ROWS, PARITY_ROWS, write_artefact
 from understudy.tasks.folders import read_facts
-
-
-@pytest.mark.parametrize("count", [1, 7, CALIBRATION_ROWS, 12_345])
-def test_rows_are_taken_from_all_over(count: int):
-    rows = np.arange(100, 100 + count)
-    chosen = spread(rows)
-    assert len(chosen) == min(count, CALIBRATION_ROWS)
-    assert (chosen[0], chosen[-1]) == (rows[0], rows[-1])
-    assert np.diff(chosen).max(initial=1) <= -(-count // CALIBRATION_ROWS) + 1
+from understudy.tasks.prepared import spread
 
 
 def test_it_is_proven_on_test_rows_and_shown_training_rows(
@@ -43,7 +35,7 @@ def test_it_is_proven_on_test_rows_and_shown_training_rows(
     assert made == {"bytes": 1}
     for name, rows in (
         ("inputs", prepared.splits["test"][:PARITY_ROWS]),
-        ("calibration", spread(prepared.splits["train"])),
+        ("calibration", spread(prepared.splits["train"], CALIBRATION_ROWS)),
     ):
         assert np.array_equal(given[name], prepared.inputs(rows, ("image",))["image"])
     assert exporting.PARITY_ROWS == 64

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from understudy.data.texts import utf8
 from understudy.store import Column, Index, Ragged, create
 from understudy.tasks import Facts, Prepared, open_prepared
-from understudy.tasks.prepared import save_facts
+from understudy.tasks.prepared import save_facts, spread
 
 FACTS = Facts(
     task="image-classification",
@@ -134,3 +135,12 @@ def test_made_rows_are_counted_behind_all_sources(tmp_path: Path):
     found = replace(write_ragged(tmp_path), facts=replace(FACTS, rows=rows), splits=splits)
     assert found.source_rows("train").tolist() == [0, 1, 0, 1]
     assert found.source_rows("out_of_scope").tolist() == [0]
+
+
+@pytest.mark.parametrize("count", [1, 7, 400, 12_345])
+def test_rows_are_taken_from_all_over(count: int):
+    rows = np.arange(100, 100 + count)
+    chosen = spread(rows, 400)
+    assert len(chosen) == min(count, 400)
+    assert (chosen[0], chosen[-1]) == (rows[0], rows[-1])
+    assert np.diff(chosen).max(initial=1) <= -(-count // 400) + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from understudy.tasks.prepared import spread
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from understudy.pipeline.learning import Candidate
     from understudy.tasks import Prepared
     from understudy.tasks.folders import ModelFacts
-    from understudy.tasks.prepared import IntArray
 
 PARITY_ROWS = 64
 """Test rows on which an artefact is held against the student."""
@@ -42,7 +41,7 @@ def write_artefact(
 
     reading = student.reading
     rows = reading.over(prepared)
-    parts = (rows.splits["test"][:PARITY_ROWS], spread(rows.splits["train"]))
+    parts = (rows.splits["test"][:PARITY_ROWS], spread(rows.splits["train"], CALIBRATION_ROWS))
     inputs, calibration = (rows.inputs(part, reading.columns) for part in parts)
     if task_named(facts.task).gives == "scores":  # what is exported reads one text or pair a row
         network, inputs = body_of(network), one_by_one(inputs, PARITY_ROWS)
@@ -51,9 +50,3 @@ def write_artefact(
     reading.save(folder)
     made: dict[str, Any] = exporter(form).write(network, facts, inputs, folder, calibration)
     return made
-
-
-def spread(rows: IntArray) -> IntArray:
-    """At most CALIBRATION_ROWS of some rows, from all over them. Shapes: [N] -> [n]."""
-    places = np.linspace(0, len(rows) - 1, min(CALIBRATION_ROWS, len(rows)))
-    return rows[np.unique(places.astype(np.int64))]

@@ -125,6 +125,12 @@ class Prepared:
         return found
 
 
+def spread(rows: IntArray, most: int) -> IntArray:
+    """At most so many of some rows, from all over them. Shapes: [N] -> [n]."""
+    places = np.linspace(0, len(rows) - 1, min(most, len(rows)))
+    return rows[np.unique(places.astype(np.int64))]
+
+
 def padded(rows: Ragged) -> tuple[IntArray, IntArray]:
     """Rows of different lengths as one table, and which of its cells are real.
 

@@ -25,6 +25,7 @@ from understudy.store import (
     store_exists,
 )
 from understudy.tasks import task_named
+from understudy.tasks.prepared import spread
 from understudy.teachers.bucketing import SPREAD, by_length, in_order
 from understudy.teachers.precision import Trial, multiplies_bf16, tried
 from understudy.teachers.taps import Tapped
@@ -250,7 +251,7 @@ def _trial(asking: Asking, gives: str) -> Trial | None:
     few = max(TRIED, asking.workers)
     if len(batches) < ENOUGH * few:
         return None
-    some = [batches[int(place)] for place in np.linspace(0, len(batches) - 1, few)]
+    some = [batches[place] for place in spread(np.arange(len(batches)), few)]
 
     def asked(one: Asking) -> Callable[[Any], Any]:
         return lambda rows: np.concatenate([said[gives] for said in one.answers(rows)])

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from understudy.data.labels import has_label
 from understudy.errors import RequestError
 from understudy.objectives import Objective, fused_loss, is_joint, mirrored, rests_at_teacher
+from understudy.tasks.prepared import spread
 from understudy.teachers.teacher import is_repeatable
 from understudy.training.knowledge import Knowledge, Live
 from understudy.training.learner import learner_of
@@ -59,8 +60,7 @@ def selfcheck(lesson: Lesson, student: nn.Module, teacher: Teacher | None) -> tu
     """
     state = {name: value.clone() for name, value in student.state_dict().items()}
     random = torch.get_rng_state()
-    rows = lesson.rows()
-    rows = rows[np.linspace(0, len(rows) - 1, min(ROWS, len(rows))).astype(np.int64)]
+    rows = spread(lesson.rows(), ROWS)
     inputs = tensors(lesson.prepared.inputs(rows, lesson.inputs), "cpu")
     bench = Bench(
         prepared=lesson.prepared,
@@ -226,8 +226,7 @@ def class_order(prepared: Prepared, knowledge: Knowledge, inputs: tuple[str, ...
     from scipy.optimize import linear_sum_assignment
 
     rows = np.sort(np.concatenate([prepared.splits["train"], prepared.splits["validation"]]))
-    rows = rows[prepared.labelled[rows]]
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(ORDER_ROWS, len(rows))).astype(int))]
+    rows = spread(rows[prepared.labelled[rows]], ORDER_ROWS)
     given = tensors(prepared.inputs(rows, inputs), "cpu")
     said = knowledge.of(rows, given)["logits"].numpy()
     truth, classes = prepared.labels[rows], prepared.facts.classes

@@ -6,7 +6,8 @@ paired: their difference, draw by draw, is the difference on the same resampled 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,11 @@ class Resampled:
         # Differences of equal means leave a trace of rounding, which would read as "-0.0".
         value, low, high = np.round([self.value, *np.quantile(self.draws, [tail, 1 - tail])], 12)
         return Interval(float(value + 0.0), float(low + 0.0), float(high + 0.0))
+
+
+def intervals(figures: Mapping[str, Resampled]) -> dict[str, dict[str, float]]:
+    """Figures by name, as the scorecard keeps them: {value, low, high}."""
+    return {name: asdict(figure.interval()) for name, figure in figures.items()}
 
 
 def resampled_means(table: Any, resamples: int, seed: int) -> NDArray[np.float64]:

@@ -5,7 +5,8 @@ So it can be recomputed from `predictions.parquet`, which holds that answer and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,21 @@ def reliability(
         for part in np.array_split(order, bins)
         if len(part)
     )
+
+
+def summary(confidence: NDArray[np.float32], correct: NDArray[np.bool_]) -> dict[str, Any]:
+    """What the scorecard keeps of the calibration of some answers: `ece`, `brier` and `bins`.
+
+    Shapes: confidence [N], correct [N]. Limits: without answers there is none: None twice.
+    """
+    if not len(correct):
+        return {"ece": None, "brier": None, "bins": []}
+    bins = reliability(confidence, correct)
+    return {
+        "ece": expected_calibration_error(bins),
+        "brier": float(brier(confidence, correct).mean()),
+        "bins": [asdict(part) for part in bins],
+    }
 
 
 def expected_calibration_error(bins: tuple[Bin, ...]) -> float:

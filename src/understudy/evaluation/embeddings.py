@@ -8,7 +8,7 @@ queries search an index that the teacher made?
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from understudy.errors import RequestError
 from understudy.evaluation import predictions, retrieval
-from understudy.evaluation.bootstrap import Resampled, resampled_means
+from understudy.evaluation.bootstrap import Resampled, intervals, resampled_means
 from understudy.evaluation.comparison import beside, paired_bootstrap
 from understudy.evaluation.gold import Pairs, Search
 from understudy.evaluation.predictions import in_order
 from understudy.evaluation.retrieval import Floats, Judgements, Numbers, Ranking, Vectors
-from understudy.evaluation.scorecard import Facts, assembled, costs
-from understudy.evaluation.speed import Speed
+from understudy.evaluation.scorecard import Facts, Measured, assembled, costs
 
 NEAR = 10
 """Neighbours that are compared."""
@@ -41,7 +40,7 @@ FIGURES: Mapping[str, tuple[Callable[[Ranking, Judgements, int], Floats], int]] 
 
 
 @dataclass(frozen=True)
-class EmbeddingEvidence:
+class EmbeddingEvidence(Measured):
     """All that was measured on one test of embeddings, by model name. There is always a teacher.
 
     A model has vectors of all texts of the test [T, D], or, where it makes none, a ranking of
@@ -56,14 +55,6 @@ class EmbeddingEvidence:
     """The teacher's vectors in its students' space [T, K], where that is not its own."""
     rankings: Mapping[str, Ranking] = field(default_factory=dict)
     scores: Mapping[str, Floats] = field(default_factory=dict)
-    speeds: Mapping[str, Speed] = field(default_factory=dict)
-    memories: Mapping[str, float | None] = field(default_factory=dict)
-    """Peak memory of answering, in MB."""
-    data: Mapping[str, Any] = field(default_factory=dict)
-    knowledge: Mapping[str, Any] = field(default_factory=dict)
-    price_per_hour: float = 0.10
-    resamples: int = 1000
-    seed: int = 0
 
     def __post_init__(self) -> None:
         for name, vectors in self.vectors.items():
@@ -152,9 +143,7 @@ def build(evidence: EmbeddingEvidence, found: Mapping[str, Found] | None = None)
         rows=len(evidence.test),
         models={
             name: {
-                "quality": {
-                    metric: asdict(figure.interval()) for metric, figure in figures[name].items()
-                },
+                "quality": intervals(figures[name]),
                 **costs(name, evidence),
             }
             for name in found

@@ -7,7 +7,7 @@ where the whole set is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from understudy.errors import RequestError
 from understudy.evaluation import calibration
-from understudy.evaluation.bootstrap import Resampled, resampled_means
-from understudy.evaluation.comparison import Scored, compare_sets
-from understudy.evaluation.predictions import in_order, write_columns
+from understudy.evaluation.bootstrap import Resampled, intervals, resampled_means
+from understudy.evaluation.comparison import compare_sets
+from understudy.evaluation.predictions import LEADING, in_order, write_columns
 from understudy.evaluation.predictor import Inputs, Predictor, logits_of
 from understudy.evaluation.quality import Margins, macro_f1
-from understudy.evaluation.scorecard import Facts, assembled, costs
-from understudy.evaluation.slices import SHOWN, entry, grouped
-from understudy.evaluation.speed import Speed
+from understudy.evaluation.scorecard import Facts, Measured, assembled, costs, standing
+from understudy.evaluation.slices import entry, grouped
 
 THRESHOLD = 0.5
 """The probability from which a class is named."""
@@ -57,8 +56,9 @@ def ask_sets(
 
 def probabilities_of(logits: NDArray[np.floating[Any]]) -> Probabilities:
     """The sigmoid of each logit. Shapes: [N, C] -> [N, C]."""
-    bounded = np.clip(logits.astype(np.float64), -500.0, 500.0)
-    return (1.0 / (1.0 + np.exp(-bounded))).astype(np.float32)
+    from scipy.special import expit
+
+    return np.asarray(expit(logits.astype(np.float64)), dtype=np.float32)
 
 
 def micro_f1(margins: Margins) -> NDArray[np.float64]:
@@ -118,7 +118,7 @@ def binary_kl(teacher: Probabilities, model: Probabilities) -> NDArray[np.float6
 
 
 @dataclass(frozen=True)
-class SetEvidence:
+class SetEvidence(Measured):
     """All that was measured on one test set, by model name. There is always a teacher.
 
     Shapes: labels [N, C] of 0 and 1.
@@ -130,15 +130,7 @@ class SetEvidence:
     answers: Mapping[str, SetAnswers]
     facts: Mapping[str, Facts]
     metric: str = "micro_f1"
-    speeds: Mapping[str, Speed] = field(default_factory=dict)
-    memories: Mapping[str, float | None] = field(default_factory=dict)
-    """Peak memory of answering, in MB."""
     slices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-    knowledge: Mapping[str, Any] = field(default_factory=dict)
-    price_per_hour: float = 0.10
-    resamples: int = 1000
-    seed: int = 0
 
     def __post_init__(self) -> None:
         odd = np.flatnonzero(~np.isin(self.labels, (0, 1)).all(axis=1))
@@ -156,7 +148,12 @@ def build_sets(evidence: SetEvidence) -> dict[str, Any]:
     """The scorecard without requirements and verdict."""
     truth = evidence.labels > 0
     numbers = _numbered({"": truth} | {name: s.named for name, s in evidence.answers.items()})
-    scored = {name: _scored(name, evidence, numbers) for name in in_order(evidence.answers)}
+    scored = {
+        name: standing(
+            name, evidence, _figures(evidence.answers[name], evidence), numbers[name], numbers[""]
+        )
+        for name in in_order(evidence.answers)
+    }
     said = evidence.answers["teacher"].probabilities
     comparison = {
         name: {
@@ -171,9 +168,9 @@ def build_sets(evidence: SetEvidence) -> dict[str, Any]:
         rows=len(truth),
         models={
             name: {
-                "quality": {key: asdict(of.interval()) for key, of in model.figures.items()},
+                "quality": intervals(model.figures),
                 **costs(name, evidence),
-                "calibration": _calibrated(evidence.answers[name], truth),
+                "calibration": calibration.summary(*sure_of_named(evidence.answers[name], truth)),
             }
             for name, model in scored.items()
         },
@@ -222,19 +219,6 @@ def _numbered(tables: Mapping[str, Marks]) -> dict[str, NDArray[np.int64]]:
     return dict(zip(tables, np.split(numbers, len(tables)), strict=True))
 
 
-def _scored(name: str, evidence: SetEvidence, numbers: Mapping[str, NDArray[np.int64]]) -> Scored:
-    facts, speed = evidence.facts.get(name), evidence.speeds.get(name)
-    figures = _figures(evidence.answers[name], evidence)
-    return Scored(
-        predictions=numbers[name],
-        labels=numbers[""],
-        figures=figures,
-        main=figures[evidence.metric],
-        bytes=facts.bytes if facts else None,
-        latency_ms=speed.p50_ms if speed else None,
-    )
-
-
 def _figures(answers: SetAnswers, evidence: SetEvidence) -> dict[str, Resampled]:
     """Every metric of one model, with its draws; models are paired draw by draw."""
     from scipy import sparse
@@ -262,19 +246,6 @@ def _margins(named: Marks, truth: Marks) -> Margins:
     return np.stack([part.sum(axis=0) for part in (named & truth, named, truth)]).astype(float)
 
 
-def _calibrated(answers: SetAnswers, truth: Marks) -> dict[str, Any]:
-    """Whether the probability of the classes that a model names can be believed."""
-    confidence, right = sure_of_named(answers, truth)
-    if not len(right):
-        return {"ece": None, "brier": None, "bins": []}
-    bins = calibration.reliability(confidence, right)
-    return {
-        "ece": calibration.expected_calibration_error(bins),
-        "brier": float(calibration.brier(confidence, right).mean()),
-        "bins": [asdict(part) for part in bins],
-    }
-
-
 def _by_column(evidence: SetEvidence, truth: Marks) -> list[dict[str, Any]]:
     def figure(name: str, rows: NDArray[np.int64]) -> float:
         margins = _margins(evidence.answers[name].named[rows], truth[rows])
@@ -290,7 +261,7 @@ def _by_class(evidence: SetEvidence, truth: Marks) -> Iterator[dict[str, Any]]:
     for number in np.argsort(-rows, kind="stable"):
         figures = {
             name: float(micro_f1(margins[name][:, number, None]))
-            for name in SHOWN
+            for name in LEADING
             if name in margins
         }
         yield entry("class", evidence.classes[number], int(rows[number]), figures)

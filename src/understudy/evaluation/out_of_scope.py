@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.errors import RequestError
-from understudy.evaluation.bootstrap import Resampled, resampled_means
+from understudy.evaluation.bootstrap import Resampled, intervals, resampled_means
 
 Confidence = NDArray[np.float32]
 Counts = NDArray[np.float64]
@@ -124,7 +124,7 @@ def out_of_scope(
     return {
         "rows": len(confidence_out),
         "validation_rows": len(confidence_validation),
-        **{name: asdict(figure.interval()) for name, figure in figures.items()},
+        **intervals(figures),
         "thresholds": {
             name: _at(threshold, confidence_in, confidence_out, resamples, seed)
             for name, threshold in thresholds.items()

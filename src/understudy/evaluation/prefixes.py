@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
+from understudy.evaluation.bootstrap import intervals
 from understudy.evaluation.embeddings import EmbeddingEvidence, measure, resampled_figures
 
 BYTES = 4
@@ -46,10 +47,7 @@ def at_prefixes(
                     "model": name,
                     "dimensions": length,
                     "bytes_per_vector": BYTES * length,
-                    "quality": {
-                        metric: asdict(figure.interval())
-                        for metric, figure in figures[name].items()
-                    },
+                    "quality": intervals(figures[name]),
                     "agreement": float(model.overlap.mean()),
                     "drop_in_overlap": float(model.drop_in.mean()),
                 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from understudy.errors import DamagedError, RequestError, did_you_mean
 from understudy.evaluation import calibration
+from understudy.evaluation.bootstrap import Resampled, intervals
 from understudy.evaluation.comparison import Scored, compare
 from understudy.evaluation.predictions import divergences, in_order
 from understudy.evaluation.predictor import Answers
@@ -67,8 +68,22 @@ class Measurements(Protocol):
     def price_per_hour(self) -> float: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What was measured beside the answers, by model name, and how the rows are resampled."""
+
+    speeds: Mapping[str, Speed] = field(default_factory=dict)
+    memories: Mapping[str, float | None] = field(default_factory=dict)
+    """Peak memory of answering, in MB."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    knowledge: Mapping[str, Any] = field(default_factory=dict)
+    price_per_hour: float = 0.10
+    resamples: int = 1000
+    seed: int = 0
+
+
 @dataclass(frozen=True)
-class Evidence:
+class Evidence(Measured):
     """All that was measured on one test set, by model name. There is always a teacher."""
 
     task: str
@@ -77,16 +92,8 @@ class Evidence:
     answers: Mapping[str, Answers]
     facts: Mapping[str, Facts]
     metric: str = "accuracy"
-    speeds: Mapping[str, Speed] = field(default_factory=dict)
-    memories: Mapping[str, float | None] = field(default_factory=dict)
-    """Peak memory of answering, in MB."""
     slices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """Columns to report quality by, each with a value for every test row."""
-    data: Mapping[str, Any] = field(default_factory=dict)
-    knowledge: Mapping[str, Any] = field(default_factory=dict)
-    price_per_hour: float = 0.10
-    resamples: int = 1000
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
@@ -192,33 +199,36 @@ def cost_per_million(price_per_hour: float, throughput_per_s: float) -> float:
     return price_per_hour / throughput_per_s / 3600.0 * 1e6
 
 
-def _scored(name: str, evidence: Evidence) -> Scored:
-    answers, facts = evidence.answers[name], evidence.facts.get(name)
-    speed = evidence.speeds.get(name)
-    figures = resampled(
-        answers, evidence.labels, len(evidence.classes), evidence.resamples, evidence.seed
-    )
+def standing(
+    name: str,
+    measured: Measurements,
+    figures: Mapping[str, Resampled],
+    predictions: NDArray[np.int64],
+    labels: NDArray[np.int64],
+) -> Scored:
+    """One model as it is compared with others. Shapes: predictions [N], labels [N]."""
+    facts, speed = measured.facts.get(name), measured.speeds.get(name)
     return Scored(
-        predictions=answers.classes,
-        labels=evidence.labels,
+        predictions=predictions,
+        labels=labels,
         figures=figures,
-        main=figures[evidence.metric],
+        main=figures[measured.metric],
         bytes=facts.bytes if facts else None,
         latency_ms=speed.p50_ms if speed else None,
     )
 
 
+def _scored(name: str, evidence: Evidence) -> Scored:
+    answers, labels = evidence.answers[name], evidence.labels
+    figures = resampled(answers, labels, len(evidence.classes), evidence.resamples, evidence.seed)
+    return standing(name, evidence, figures, answers.classes, labels)
+
+
 def _model(name: str, scored: Scored, evidence: Evidence) -> dict[str, Any]:
-    confidence, right = evidence.answers[name].confidence, scored.right
-    bins = calibration.reliability(confidence, right)
     return {
-        "quality": {metric: asdict(value.interval()) for metric, value in scored.figures.items()},
+        "quality": intervals(scored.figures),
         **costs(name, evidence),
-        "calibration": {
-            "ece": calibration.expected_calibration_error(bins),
-            "brier": float(calibration.brier(confidence, right).mean()),
-            "bins": [asdict(part) for part in bins],
-        },
+        "calibration": calibration.summary(evidence.answers[name].confidence, scored.right),
     }
 
 

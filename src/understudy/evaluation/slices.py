@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.evaluation.predictions import LEADING
 from understudy.evaluation.predictor import Answers
 from understudy.evaluation.quality import METRICS, margins
 
 SMALL_BELOW = 30
 """Slices of fewer rows are shown and marked as small: their figures say little."""
-SHOWN = ("teacher", "control", "student")
 
 
 def slices(
@@ -46,7 +46,7 @@ def grouped(
     for column, values in columns.items():
         groups = _members(values)
         for value, rows in sorted(groups.items(), key=lambda group: -len(group[1])):
-            figures = {name: figure(name, rows) for name in SHOWN if name in names}
+            figures = {name: figure(name, rows) for name in LEADING if name in names}
             found.append(entry(column, value, len(rows), figures))
     return found
 
@@ -54,7 +54,7 @@ def grouped(
 def entry(column: str, value: Any, rows: int, figures: Mapping[str, float]) -> dict[str, Any]:
     """One group of rows, as the scorecard keeps it; a model that is missing has None."""
     head = {"column": column, "value": value, "rows": rows}
-    return {**head, **dict.fromkeys(SHOWN), **figures, "small": rows < SMALL_BELOW}
+    return {**head, **dict.fromkeys(LEADING), **figures, "small": rows < SMALL_BELOW}
 
 
 def _members(values: Sequence[Any]) -> dict[Any, NDArray[np.int64]]:

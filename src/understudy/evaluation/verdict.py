@@ -41,7 +41,7 @@ class Finding:
 
 def spelled(metric: str) -> str:
     """A metric as a sentence names it."""
-    return {**OF_CLASSES, **WORDS}.get(metric, metric)
+    return WORDS.get(metric) or OF_CLASSES.get(metric, metric)
 
 
 def conclusion(card: Card) -> tuple[str, str, list[str]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from understudy.evaluation.label_sets import SetAnswers
-from understudy.pipeline import showing_sets
+from understudy.pipeline import showing
 from understudy.pipeline.scoring import TestRows as Rows
 from understudy.pipeline.showing_sets import NONE, keep_sets
 
@@ -44,7 +44,7 @@ def material(tmp_path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ),
         store=SimpleNamespace(read=lambda name, start, stop: np.array([[-5.0, 5.0, 5.0]])),
     )
-    monkeypatch.setattr(showing_sets, "suspect_rows", lambda production: [(3, 1, 0.99)])
+    monkeypatch.setattr(showing, "suspect_rows", lambda production: [(3, 1, 0.99)])
     texts = np.array([f"text {row}" for row in range(4)], dtype=object)
     rows = Rows({"text": texts}, TRUTH, np.arange(10, 14), CLASSES)
     keep_sets(production, rows, answers, {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from understudy.evaluation import calibration
 from understudy.evaluation.embeddings import worst_matches
+from understudy.evaluation.predictions import LEADING
 from understudy.files import write_json
 from understudy.pipeline.machine import environment
 from understudy.pipeline.suspects import suspect_rows
@@ -34,19 +35,24 @@ def keep_material(
     curves: Mapping[str, Any],
 ) -> None:
     """Write `checkpoints/material.json`: curves, reliability, confusion, and rows to look at."""
-    classes = len(rows.classes)
-    right = {name: said.classes == rows.labels for name, said in answers.items()}
-    shown = [name for name in ("teacher", "control", "student") if name in answers]
-    reliability = {
-        name: [
-            [point.confidence, point.accuracy, point.rows]
-            for point in calibration.reliability(answers[name].confidence, right[name])
-        ]
-        for name in shown
-    }
-    confusion = {name: _confusion(rows.labels, answers[name].classes, classes) for name in shown}
-    examples = _examples(production, rows, answers)
-    keep(production, curves, examples, rows.classes, reliability, confusion)
+    names, labels = rows.classes, rows.labels
+    shown = {name: answers[name] for name in LEADING if name in answers}
+    right = {name: said.classes == labels for name, said in shown.items()}
+
+    def told(row: int) -> dict[str, list[Any]]:
+        return {
+            name: [names[said.classes[row]], float(said.confidence[row])]
+            for name, said in shown.items()
+        }
+
+    known, alike = production.prepared.labels, shown["student"].classes == shown["teacher"].classes
+    examples = (
+        *flips(production, rows, right, alike, told, lambda row: names[labels[row]]),
+        *doubts(production, lambda row, said: names[said], lambda row: names[known[row]]),
+    )
+    reliability = {name: dots(said.confidence, right[name]) for name, said in shown.items()}
+    confusion = {name: _confusion(labels, said.classes, len(names)) for name, said in shown.items()}
+    keep(production, curves, examples, names, reliability, confusion)
 
 
 def keep_vectors(
@@ -183,37 +189,45 @@ def _confusion(labels: Any, answered: Any, classes: int) -> list[list[int]]:
     return found
 
 
-def _examples(
-    production: Production, rows: TestRows, answers: Mapping[str, Answers]
+def dots(confidence: Any, right: Any) -> list[list[float]]:
+    """The bins of a reliability chart: confidence, accuracy and rows of each."""
+    bins = calibration.reliability(confidence, right)
+    return [[part.confidence, part.accuracy, part.rows] for part in bins]
+
+
+def flips(
+    production: Production,
+    rows: TestRows,
+    right: Mapping[str, Any],
+    alike: Any,
+    told: Callable[[int], Mapping[str, list[Any]]],
+    label: Callable[[int], str],
 ) -> Iterator[dict[str, Any]]:
-    """The rows a reader should see: what the student broke, mended, copied; doubtful labels."""
-    teacher, student = answers["teacher"].classes, answers["student"].classes
-    labels = rows.labels
+    """The test rows a reader should see: what the student broke, mended, and copied wrong.
+
+    `told` gives what each model says of a row: its answer, and how sure it is or None.
+    Shapes: right [N] by model; alike [N], whether the student says what its teacher says.
+    """
+    taught, learnt = right["teacher"], right["student"]
     kinds = {
-        "harmful flip": (teacher == labels) & (student != labels),
-        "helpful flip": (teacher != labels) & (student == labels),
-        "inherited error": (teacher != labels) & (student == teacher),
+        "harmful flip": taught & ~learnt,
+        "helpful flip": ~taught & learnt,
+        "inherited error": ~taught & alike,
     }
-    shown = [name for name in ("teacher", "control", "student") if name in answers]
     for kind, chosen in kinds.items():
-        for row in np.flatnonzero(chosen)[:EXAMPLES_EACH]:
-            said = {
-                name: [
-                    rows.classes[answers[name].classes[row]],
-                    float(answers[name].confidence[row]),
-                ]
-                for name in shown
-            }
-            number, label = int(rows.numbers[row]), rows.classes[labels[row]]
-            yield example(production, kind, number, label, said, rows.inputs, int(row))
-    yield from _suspects(production)
+        for row in map(int, np.flatnonzero(chosen)[:EXAMPLES_EACH]):
+            number = int(rows.numbers[row])
+            yield example(production, kind, number, label(row), told(row), rows.inputs, row)
 
 
-def _suspects(production: Production) -> Iterator[dict[str, Any]]:
-    """Labelled rows whose label the teacher contradicts with confidence."""
-    prepared = production.prepared
-    classes = prepared.facts.classes
-    for row, said, confidence in suspect_rows(production)[:EXAMPLES_EACH]:
-        inputs = prepared.inputs(np.asarray([row]), production.task.inputs)
-        label, answers = classes[prepared.labels[row]], {"teacher": [classes[said], confidence]}
-        yield example(production, "suspect label", int(row), label, answers, inputs, 0)
+def doubts(
+    production: Production, said: Callable[[int, int], str], label: Callable[[int], str]
+) -> Iterator[dict[str, Any]]:
+    """Labelled rows whose label the teacher contradicts with confidence.
+
+    `said` gives what it says of a row where it names, or denies, a class against the label.
+    """
+    for row, number, confidence in suspect_rows(production)[:EXAMPLES_EACH]:
+        inputs = production.prepared.inputs(np.asarray([row]), production.task.inputs)
+        answers = {"teacher": [said(row, number), confidence]}
+        yield example(production, "suspect label", row, label(row), answers, inputs, 0)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from understudy.evaluation import calibration
-from understudy.evaluation.label_sets import SetAnswers, probabilities_of, sure_of_named
-from understudy.pipeline.showing import EXAMPLES_EACH, example, keep
-from understudy.pipeline.suspects import suspect_rows
+from understudy.evaluation.label_sets import (
+    SetAnswers,
+    exact_match,
+    probabilities_of,
+    sure_of_named,
+)
+from understudy.evaluation.predictions import LEADING
+from understudy.pipeline.showing import dots, doubts, flips, keep
 
 if TYPE_CHECKING:
     from understudy.pipeline.distilling import Production
@@ -27,41 +31,26 @@ def keep_sets(
     curves: Mapping[str, Any],
 ) -> None:
     """Write `checkpoints/material.json`: curves, reliability, and rows to look at."""
-    truth = rows.labels > 0
-    shown = [name for name in ("teacher", "control", "student") if name in answers]
-    reliability = {}
-    for name in shown:
-        bins = calibration.reliability(*sure_of_named(answers[name], truth))
-        reliability[name] = [[part.confidence, part.accuracy, part.rows] for part in bins]
-    keep(production, curves, _examples(production, rows, answers, shown), rows.classes, reliability)
+    names, truth = rows.classes, rows.labels > 0
+    shown = {name: answers[name] for name in LEADING if name in answers}
+    named = {name: said.named for name, said in shown.items()}
+    right = {name: exact_match(marks, truth) for name, marks in named.items()}
+    alike = exact_match(named["student"], named["teacher"])
 
+    def told(row: int) -> dict[str, list[Any]]:
+        return {name: [_said(marks[row], names), None] for name, marks in named.items()}
 
-def _examples(
-    production: Production,
-    rows: TestRows,
-    answers: Mapping[str, SetAnswers],
-    shown: list[str],
-) -> Iterator[dict[str, Any]]:
-    """What the student broke, mended and copied, row by row; doubtful labels."""
-    truth = rows.labels > 0
-    teacher, student = answers["teacher"].named, answers["student"].named
-    taught, learnt = ((said == truth).all(axis=1) for said in (teacher, student))
-    kinds = {
-        "harmful flip": taught & ~learnt,
-        "helpful flip": ~taught & learnt,
-        "inherited error": ~taught & (teacher == student).all(axis=1),
-    }
-    for kind, chosen in kinds.items():
-        for row in np.flatnonzero(chosen)[:EXAMPLES_EACH]:
-            said = {name: [_said(answers[name].named[row], rows.classes), None] for name in shown}
-            number, label = int(rows.numbers[row]), _said(truth[row], rows.classes)
-            yield example(production, kind, number, label, said, rows.inputs, int(row))
-    prepared = production.prepared
-    for row, _, confidence in suspect_rows(production)[:EXAMPLES_EACH]:
-        inputs = prepared.inputs(np.asarray([row]), production.task.inputs)
-        label = _said(prepared.labels[row] > 0, rows.classes)
-        told = {"teacher": [_said(_taught(production, row), rows.classes), confidence]}
-        yield example(production, "suspect label", int(row), label, told, inputs, 0)
+    known = production.prepared.labels
+    examples = (
+        *flips(production, rows, right, alike, told, lambda row: _said(truth[row], names)),
+        *doubts(
+            production,
+            lambda row, _: _said(_taught(production, row), names),
+            lambda row: _said(known[row] > 0, names),
+        ),
+    )
+    reliability = {name: dots(*sure_of_named(said, truth)) for name, said in shown.items()}
+    keep(production, curves, examples, names, reliability)
 
 
 def _taught(production: Production, row: int) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
 import os
 import signal
 import sys
@@ -105,6 +107,32 @@ def asked() -> tuple[list[str], list[str]]:
         for label, form in ((label, forms[number]) for label, forms in ASKED.items())
     ]
     return [text for text, _ in rows], [label for _, label in rows]
+
+
+@pytest.fixture(scope="session")
+def scored_on(asked: tuple[list[str], list[str]]) -> Callable[[Path], None]:
+    """Writes what vectors of those texts are scored on: `pairs.csv`, and a `search` of BEIR."""
+
+    def write(folder: Path) -> None:
+        texts, labels = asked
+        with (folder / "pairs.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["text", "text_2", "score"])
+            for row in range(40):
+                gold = 1 + 4 * (labels[row] == labels[row + 1]) + row / 100
+                writer.writerow([texts[row], texts[row + 1], gold])
+        search = folder / "search"
+        (search / "qrels").mkdir(parents=True)
+        documents = [
+            {"_id": f"d{row}", "title": "", "text": text} for row, text in enumerate(texts)
+        ]
+        queries = [{"_id": f"q{row}", "text": f"{texts[row]} please"} for row in range(12)]
+        for name, entries in (("corpus", documents), ("queries", queries)):
+            (search / f"{name}.jsonl").write_text("\n".join(map(json.dumps, entries)))
+        judged = "".join(f"q{row}\td{row}\t1\nq{row}\td{row + 3}\t1\n" for row in range(12))
+        (search / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged)
+
+    return write
 
 
 @pytest.fixture(scope="session")

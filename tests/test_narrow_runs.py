@@ -41,13 +41,16 @@ def table(path: Path, **columns: list[Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, asked: tuple[list[str], list[str]]) -> Path:
+def place(
+    tmp_path_factory: pytest.TempPathFactory,
+    asked: tuple[list[str], list[str]],
+    scored_on: Callable[[Path], None],
+) -> Path:
     """A user's folder: texts, an encoder of 128 dimensions, a search, scored pairs."""
     folder = tmp_path_factory.mktemp("narrow")
-    texts, labels = asked
+    texts = asked[0]
     table(folder / "texts.csv", text=texts)
-    gold = [1 + 4 * (labels[row] == labels[row + 1]) + row / 100 for row in range(40)]
-    table(folder / "pairs.csv", text=texts[:40], text_2=texts[1:41], score=gold)
+    scored_on(folder)
     (folder / "recipe.yaml").write_text(RECIPE)
     tokens = trained_tokens(texts, 300, 32)
     torch.manual_seed(0)
@@ -57,14 +60,6 @@ def place(tmp_path_factory: pytest.TempPathFactory, asked: tuple[list[str], list
             weight.mul_(3.0)
     tokens.save(folder / "encoder")
     save_encoder(folder / "encoder", encoder, 32)
-    (folder / "search" / "qrels").mkdir(parents=True)
-    documents = [{"_id": f"d{row}", "title": "", "text": text} for row, text in enumerate(texts)]
-    queries = [{"_id": f"q{row}", "text": f"{texts[row]} please"} for row in range(12)]
-    for name, entries in (("corpus", documents), ("queries", queries)):
-        (folder / "search" / f"{name}.jsonl").write_text("\n".join(map(json.dumps, entries)))
-    judged = "".join(f"q{row}\td{row}\t1\nq{row}\td{row + 3}\t1\n" for row in range(12))
-    qrels = folder / "search" / "qrels" / "test.tsv"
-    qrels.write_text("query-id\tcorpus-id\tscore\n" + judged)
     return folder
 
 

@@ -66,7 +66,11 @@ def table(path: Path, **columns: list[Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, asked: tuple[list[str], list[str]]) -> Path:
+def place(
+    tmp_path_factory: pytest.TempPathFactory,
+    asked: tuple[list[str], list[str]],
+    scored_on: Callable[[Path], None],
+) -> Path:
     """A user's folder: tables of texts, an encoder, a search, and recipes beside them."""
     folder = tmp_path_factory.mktemp("texts")
     texts, labels = asked
@@ -86,16 +90,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, asked: tuple[list[str], list
     tokens.save(folder / "encoder")
     save_encoder(folder / "encoder", encoder, 32)
 
-    gold = [1 + 4 * (labels[row] == labels[row + 1]) + row / 100 for row in range(40)]
-    table(folder / "pairs.csv", text=texts[:40], text_2=texts[1:41], score=gold)
-    search = folder / "search"
-    (search / "qrels").mkdir(parents=True)
-    documents = [{"_id": f"d{row}", "title": "", "text": text} for row, text in enumerate(texts)]
-    queries = [{"_id": f"q{row}", "text": f"{texts[row]} please"} for row in range(12)]
-    for name, entries in (("corpus", documents), ("queries", queries)):
-        (search / f"{name}.jsonl").write_text("\n".join(map(json.dumps, entries)))
-    judged = "".join(f"q{row}\td{row}\t1\nq{row}\td{row + 3}\t1\n" for row in range(12))
-    (search / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged)
+    scored_on(folder)
     return folder
 
 

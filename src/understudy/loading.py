@@ -118,8 +118,6 @@ class Model:
         Raises: RequestError where they are not of the teacher's dimensions, or the projection
         beside the model cannot be read.
         """
-        import numpy as np
-
         from understudy.students.projection import read_projection
         from understudy.tasks.folders import PROJECTION
 

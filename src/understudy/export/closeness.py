@@ -76,24 +76,18 @@ def _of_decisions(student: Table, artefact: Table) -> Closeness:
 
     The divergence is the sum over a row's classes, as that of a softmax is over its own.
     """
+    from scipy.special import expit, log_expit
+
     wanted, found = student.astype(np.float64), artefact.astype(np.float64)
-    yes, no = _sigmoid(wanted), _sigmoid(-wanted)
-    apart = yes * (_log_sigmoid(wanted) - _log_sigmoid(found))
-    apart += no * (_log_sigmoid(-wanted) - _log_sigmoid(-found))
+    yes, no = expit(wanted), expit(-wanted)
+    apart = yes * (log_expit(wanted) - log_expit(found))
+    apart += no * (log_expit(-wanted) - log_expit(-found))
     changed = (wanted > 0) != (found > 0)
     return Closeness(
         divergence=max(0.0, float(apart.sum(axis=1).mean())),
         agreement=float(1 - changed.mean()),
         lost=float((np.abs(yes - no) * changed).sum(axis=1).mean()),
     )
-
-
-def _log_sigmoid(logits: Table) -> Table:
-    return np.asarray(-np.logaddexp(0.0, -logits))
-
-
-def _sigmoid(logits: Table) -> Table:
-    return np.asarray(np.exp(_log_sigmoid(logits)))
 
 
 def within_tolerance(found: Closeness, output: str) -> bool:

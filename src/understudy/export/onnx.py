@@ -103,10 +103,9 @@ def _describe(facts: ModelFacts, folder: Path) -> None:
             "output": OUTPUTS[NAMES[body_gives(facts)]],
         },
     )
-    by_vectors = body_gives(facts) == "embedding"
-    shown = "embedding" if by_vectors else task_named(facts.task).gives
-    several = task_named(facts.task).several
-    write_atomically(folder / "use.py", usage_of(shown, reads, several))
+    task, by_vectors = task_named(facts.task), body_gives(facts) == "embedding"
+    shown = "embedding" if by_vectors else task.gives
+    write_atomically(folder / "use.py", usage_of(shown, reads, task.several))
 
 
 def _clean(path: Path, facts: ModelFacts) -> None:

@@ -90,13 +90,13 @@ def new_exam(production: Production, data: Any) -> tuple[Exam, str]:
     from understudy.data import sources
     from understudy.tasks import Reranking, TextEmbedding
 
-    kinds = {kind.gives: kind() for kind in (TextEmbedding, Reranking)}
+    task = production.task
+    assert isinstance(task, TextEmbedding | Reranking)
     rows = sources.read(data)
     if not len(rows):
         raise RequestError(f"{rows.origin} holds no rows")
     form = production.prepared.facts.form
-    exam = kinds[production.task.gives].exam(rows, production.recipe.data, form)
-    return exam, rows.fingerprint[:16]
+    return task.exam(rows, production.recipe.data, form), rows.fingerprint[:16]
 
 
 def _once(artefact: OnnxReranker) -> Recalled:

@@ -72,8 +72,8 @@ def space_given(production: Production) -> dict[str, Any]:
 
 def space_facts(production: Production) -> dict[str, Any]:
     """Of an encoder's space, where it is not its teacher's own: `space`, in figures and words."""
-    told = told_of(production)
-    return {} if told is None else {"space": told}
+    space = told_of(production)
+    return {} if space is None else {"space": space}
 
 
 def curves(production: Production) -> dict[str, Any]:

@@ -160,6 +160,8 @@ def highest_by_pair(
 
     The relevant documents are scored beside them.
     """
+    from scipy.special import expit
+
     lists = []
     for query, grades in zip(collection.queries, collection.judged, strict=True):
         relevant = [document for document, grade in grades.items() if grade > 0]
@@ -173,7 +175,7 @@ def highest_by_pair(
     ends = np.cumsum([len(row) for row in pairs])[:-1]
     ranked: list[Ranked] = []
     for (first, documents), scores in zip(lists, np.split(said, ends), strict=True):
-        likely = 1 / (1 + np.exp(-scores))
+        likely = expit(scores)
         order = first + np.argsort(-scores[first:], kind="stable")
         best = float(likely[:first].max()) if first else None
         ranked.append(([documents[at] for at in order], likely[order].tolist(), best))

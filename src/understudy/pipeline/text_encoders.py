@@ -63,8 +63,7 @@ def design_encoder(
     blueprint = replace(named, shape=(tokens.size, tokens.most), classes=given)
 
     def fresh() -> nn.Module:
-        encoder = _widened(named.source, outputs)
-        return encoder if projection is None else _ending(encoder, projection)
+        return _ending(_widened(named.source, outputs), projection)
 
     return Design(blueprint, fresh, tokens)
 
@@ -77,7 +76,7 @@ def _preset(
     projection: Projection | None,
 ) -> Design:
     """A static encoder or a BERT miniature."""
-    from understudy.students.sentence import StaticEncoder, bend, end_in, preset_encoder
+    from understudy.students.sentence import StaticEncoder, bend, preset_encoder
 
     tokens, kept, told = tokens_for(spec.vocabulary, prepared, teacher)
     given = projection.dimensions if projection else outputs
@@ -113,8 +112,7 @@ def _preset(
         encoder = StaticEncoder(bare.size, width, ends if width != ends else None)
         if vectors is not None:
             encoder.start_in_space(vectors, counts)
-        if projection is not None and not narrow:
-            end_in(encoder, projection.directions)
+        _ending(encoder, None if narrow else projection)
         if hidden:
             bend(encoder, hidden)
         return encoder
@@ -123,12 +121,13 @@ def _preset(
 
 
 def _ending(
-    encoder: SentenceEncoder | StaticEncoder, projection: Projection
+    encoder: SentenceEncoder | StaticEncoder, projection: Projection | None
 ) -> SentenceEncoder | StaticEncoder:
-    """An encoder of the teacher's width, its vectors mapped as a projection maps the teacher's."""
+    """An encoder of the teacher's width, its vectors mapped as a projection, if any, maps those."""
     from understudy.students.sentence import end_in
 
-    end_in(encoder, projection.directions)
+    if projection is not None:
+        end_in(encoder, projection.directions)
     return encoder
 
 
@@ -149,7 +148,7 @@ def _cut(
 
     def fresh() -> nn.Module:
         made = cut_encoder(encoder, cut.layers, cut.heads, cut.width, kept)
-        return made if projection is None else _ending(made, projection)
+        return _ending(made, projection)
 
     return Design(blueprint, fresh, tokens, told)
 

@@ -23,6 +23,7 @@ from understudy.tasks.lists import CANDIDATES, Lists, parts_of
 from understudy.tasks.reading import Tokenised
 from understudy.teachers.bucketing import by_length, in_order
 from understudy.teachers.teacher import NetworkTeacher, as_tensors
+from understudy.teachers.teaching import BATCH_TOKENS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 PAGE = 512
 """Texts or pairs that are asked about and written together: a killed run loses no more."""
-BATCH_TOKENS = 2048
 KEY_BYTES = 16
 
 
@@ -89,7 +89,7 @@ class Recalled:
 
     def answer(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
         """The same as a tensor: it takes raw rows."""
-        return {"scores": as_tensors({"scores": self.predict(inputs)})["scores"]}
+        return as_tensors({"scores": self.predict(inputs)})
 
     def _asked(self, parts: Sequence[str]) -> NDArray[np.float32]:
         batches = by_length(np.diff(self.tokens.encode(parts)[1]), BATCH_TOKENS)
